@@ -1,0 +1,26 @@
+"""`migrate` as the owner of the tables; then the app role gets just the rights that it needs."""
+
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import CommandError, CommandParser
+from django.core.management.commands import migrate
+from django.db import connections
+
+from config import roles
+from profiles import partitions
+
+
+class Command(migrate.Command):
+    def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
+        parser.set_defaults(database="owner")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if options["database"] not in settings.DATABASES:
+            raise CommandError("Set DATABASE_OWNER_URL: the tables belong to the owner role, and only it may migrate.")
+        super().handle(*args, **options)
+        connection = connections[options["database"]]
+        if not (options["plan"] or options["check_unapplied"]):
+            partitions.ensure(connection)
+            roles.grant(connection, settings.DATABASES["default"]["USER"])

@@ -1,0 +1,279 @@
+"""All settings, from the environment. docs/operators.md lists what may be set and what it means."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+from config.embedded import broker, home, postgres
+
+env = environ.Env()
+BASE_DIR = Path(__file__).resolve().parent.parent
+CAIRN_HOME = home.home()
+EMBEDDED = not env.str("DATABASE_URL", default="")
+
+
+def _secret(name: str, made: Any) -> str:
+    """A secret from the environment; only an embedded installation makes its own."""
+    value = env.str(name, default="")
+    if not value and not EMBEDDED:
+        raise ImproperlyConfigured(
+            f"{name} is not set. With DATABASE_URL set it is required: nothing makes it up for you."
+        )
+    return value or made()
+
+
+DEBUG = env.bool("DEBUG", default=False)
+SECRET_KEY = _secret("SECRET_KEY", lambda: home.secret("SECRET_KEY"))
+# Keys for links in messages: a JSON object of key id to key. The last one signs, all of them verify.
+LINK_KEYS: dict[str, str] = json.loads(_secret("LINK_KEYS", home.link_keys))
+# Where customers and staff reach us; links in messages are made from this and never from a request's Host.
+PORT = env.int("PORT", default=8000)
+BASE_URL = env.str("BASE_URL", default=f"http://127.0.0.1:{PORT}").rstrip("/")
+_host = BASE_URL.split("://", 1)[1].split("/")[0].rsplit(":", 1)[0]
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[_host, "127.0.0.1", "localhost", "[::1]"])
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[BASE_URL])
+
+# "manual": every process reads the time from one row, which `manage.py tick` moves. For stories and training.
+CAIRN_CLOCK = env.str("CAIRN_CLOCK", default="")
+if CAIRN_CLOCK not in ("", "manual"):
+    raise ImproperlyConfigured(f"CAIRN_CLOCK is {CAIRN_CLOCK!r}; leave it unset, or set it to 'manual'.")
+if CAIRN_CLOCK and not EMBEDDED:
+    raise ImproperlyConfigured("CAIRN_CLOCK=manual works with the embedded database only; unset it or DATABASE_URL.")
+# Off: nobody is woken, and Beat's rounds alone find the work. For tests of just that.
+CAIRN_WAKE_UPS = env.bool("CAIRN_WAKE_UPS", default=True)
+
+# ── What is installed, from the lowest to the highest: questions are answered in this order ──────────────────────────
+INSTALLED_APPS = [
+    "unfold",
+    "unfold.contrib.filters",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.postgres",
+    "django_htmx",
+    "csp",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "django_celery_beat",
+    "foundation",
+    "staff",
+    "profiles",
+    "consent",
+    "segments",
+    "messaging",
+    "journeys",
+    "insights",
+    "playbooks",
+    "config",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "staff.actors.ActorMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+]
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+# ── The database: the app role for everything, the owner for `migrate` and maintenance alone ─────────────────────────
+
+
+def _database(address: dict[str, Any]) -> dict[str, Any]:
+    return {
+        **address,
+        "ENGINE": "django.db.backends.postgresql",
+        "CONN_MAX_AGE": None,
+        "CONN_HEALTH_CHECKS": True,
+    }
+
+
+if EMBEDDED:
+    DATABASES = {
+        name: _database(postgres.address(role)) for name, role in (("default", postgres.APP), ("owner", postgres.OWNER))
+    }
+else:
+    DATABASES = {"default": _database(env.db_url("DATABASE_URL"))}
+    if env.str("DATABASE_OWNER_URL", default=""):
+        DATABASES["owner"] = _database(env.db_url("DATABASE_OWNER_URL"))
+DATABASE_ROUTERS: list[str] = []
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# ── The broker: it only wakes ────────────────────────────────────────────────────────────────────────────────────────
+CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="") or broker.url()
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    # Wake-ups that a killed worker had taken come back soon; tasks are short and safe to run twice.
+    "visibility_timeout": 60,
+    "unacked_restore_interval": 2,
+    "unacked_restore_throttle": 1,
+    "socket_connect_timeout": 2,
+    "socket_timeout": 5,
+}
+if not CELERY_BROKER_URL.startswith(("redis", "rediss")):
+    CELERY_BROKER_TRANSPORT_OPTIONS = {}
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_TASK_TIME_LIMIT = 300
+CELERY_TASK_SOFT_TIME_LIMIT = 270
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TASK_SERIALIZER = "json"
+CELERY_TIMEZONE = "UTC"
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+CELERY_BEAT_MAX_LOOP_INTERVAL = 1
+DJANGO_CELERY_BEAT_TZ_AWARE = True
+
+# ── People, languages, time ──────────────────────────────────────────────────────────────────────────────────────────
+AUTH_USER_MODEL = "staff.User"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = "admin:login"
+LANGUAGE_CODE = "en"
+USE_I18N = True
+USE_TZ = True
+TIME_ZONE = "UTC"  # how Django itself thinks; what people mean by "midnight" is PROJECT_TIME_ZONE
+PROJECT_TIME_ZONE = env.str("PROJECT_TIME_ZONE", default="UTC")
+
+# ── Behaviour ────────────────────────────────────────────────────────────────────────────────────────────────────────
+# Days that raw events are kept; unset: for ever. Daily counts outlive them.
+EVENT_RETENTION_DAYS = env.int("EVENT_RETENTION_DAYS", default=0) or None
+# An event older than this on arrival feeds segments and triggers nothing.
+TRIGGER_WITHIN_HOURS = env.int("TRIGGER_WITHIN_HOURS", default=24)
+
+# ── Mail ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+EMAIL_URL = env.str("EMAIL_URL", default="") or f"file://{CAIRN_HOME / 'mail'}"
+if EMAIL_URL.startswith("file://"):
+    EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
+    EMAIL_FILE_PATH = EMAIL_URL.removeprefix("file://")
+elif EMAIL_URL.startswith("console:"):
+    EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
+else:
+    _mail = environ.Env.email_url_config(EMAIL_URL.replace("smtps://", "smtp+ssl://"))
+    EMAIL_BACKEND = _mail["EMAIL_BACKEND"]
+    EMAIL_HOST, EMAIL_PORT = _mail["EMAIL_HOST"], _mail["EMAIL_PORT"] or 25
+    EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _mail["EMAIL_HOST_USER"] or "", _mail["EMAIL_HOST_PASSWORD"] or ""
+    EMAIL_USE_SSL = EMAIL_URL.startswith("smtps://")
+    EMAIL_USE_TLS = bool(_mail.get("EMAIL_USE_TLS", False))
+EMAIL_TIMEOUT = 15
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Cairn <hello@example.com>")
+
+# ── Files ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+STATIC_URL = "/static/"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STATIC_ROOT = CAIRN_HOME / "static"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000_000
+
+# ── Safety ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+_https = BASE_URL.startswith("https://")
+SECURE_SSL_REDIRECT = (
+    False  # one-click unsubscribing must never be redirected: the proxy in front decides (docs/operators.md)
+)
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("BEHIND_PROXY", default=False) else None
+SECURE_HSTS_SECONDS = 31_536_000 if _https else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = _https
+SECURE_REFERRER_POLICY = "same-origin"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _https
+SESSION_COOKIE_NAME = "__Host-session" if _https else "cairn_session"
+CSRF_COOKIE_NAME = "__Host-csrf" if _https else "cairn_csrf"
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
+SESSION_COOKIE_AGE = 14 * 24 * 3600
+X_FRAME_OPTIONS = "DENY"
+SILENCED_SYSTEM_CHECKS = ["security.W008"]  # SECURE_SSL_REDIRECT, for the reason given above
+# unfold's Alpine needs 'unsafe-eval' and inline styles; customers' pages answer with a stricter policy of their own.
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'self'"],
+        "script-src": ["'self'", "'unsafe-eval'"],
+        "style-src": ["'self'", "'unsafe-inline'"],
+        "img-src": ["'self'", "data:"],
+        "font-src": ["'self'", "data:"],
+        "frame-ancestors": ["'none'"],
+        "base-uri": ["'self'"],
+        "form-action": ["'self'"],
+    }
+}
+
+# ── The REST API ─────────────────────────────────────────────────────────────────────────────────────────────────────
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["staff.authentication.BearerKey"],
+    "DEFAULT_PERMISSION_CLASSES": ["staff.authentication.HasScope"],
+    "DEFAULT_PARSER_CLASSES": ["config.rest.StrictJSONParser"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "config.rest.problem_details",
+    "UNAUTHENTICATED_USER": None,
+    "DATETIME_FORMAT": "iso-8601",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Cairn",
+    "DESCRIPTION": "People, what they do, the groups they form, and what is said to them.",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+}
+
+UNFOLD: dict[str, Any] = {
+    "SITE_TITLE": "Cairn",
+    "SITE_HEADER": "Cairn",
+    "SITE_SYMBOL": "landscape",
+    "SHOW_HISTORY": False,
+    "SHOW_VIEW_ON_SITE": False,
+    "DASHBOARD_CALLBACK": "config.admin.dashboard",
+    "SIDEBAR": {"show_search": True, "show_all_applications": False, "navigation": "config.admin.navigation"},
+}
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(levelname)s %(name)s: %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
+    "loggers": {
+        "django.request": {"level": "ERROR"},
+        "celery.worker.strategy": {"level": "WARNING"},
+        "celery.app.trace": {"level": "WARNING"},
+        "celery.beat": {"level": "WARNING"},
+        "django_celery_beat": {"level": "WARNING"},
+    },
+}

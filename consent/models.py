@@ -1,0 +1,171 @@
+"""What people agreed to hear: topics, the ledger of decisions, the state that follows from it, and who must not be written to."""
+
+import uuid
+
+from django.db import models
+
+from profiles.models import Profile
+
+
+class Topic(models.Model):
+    """A kind of message that a person can choose to get."""
+
+    class Basis(models.TextChoices):
+        CONSENT = "consent", "Consent"
+        SOFT_OPT_IN = "soft_opt_in", "Existing customer (soft opt-in)"
+        CONTRACT = "contract", "Contract"
+        LEGAL_OBLIGATION = "legal_obligation", "Legal obligation"
+        LEGITIMATE_INTEREST = "legitimate_interest", "Legitimate interest"
+
+    slug = models.SlugField(unique=True)
+    name = models.CharField(max_length=100)
+    description = models.TextField(help_text="What it is, in the customer's words.")
+    purpose = models.TextField(help_text="Why it exists.")
+    basis = models.CharField(max_length=30, choices=Basis, default=Basis.CONSENT)
+    default = models.BooleanField(default=False, help_text="What the page offers; never a consent in itself.")
+    transactional = models.BooleanField(
+        default=False, help_text="Needed for what the person uses: goes on after stop-all."
+    )
+    channels = models.JSONField(default=list, help_text="Channel keys it may use.")
+    archived = models.BooleanField(default=False)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Subject(models.Model):
+    """The link from the ledger's opaque reference to a person. Erasure deletes it; the ledger stays."""
+
+    ref = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    profile = models.ForeignKey(Profile, on_delete=models.CASCADE, related_name="subjects")
+    created_at = models.DateTimeField()
+
+
+class Wording(models.Model):
+    """A text that people were shown when they decided: never changed, found by its digest."""
+
+    digest = models.CharField(primary_key=True, max_length=64)
+    text = models.TextField()
+    locale = models.CharField(max_length=20)
+    version = models.CharField(max_length=50)
+
+
+class State(models.TextChoices):
+    GRANTED = "granted", "Agreed"
+    DENIED = "denied", "Declined"
+
+
+class ConsentRecord(models.Model):
+    """One decision, for ever: append-only in the database, chained by hash per subject. Only `consent.ledger` writes it."""
+
+    class Source(models.TextChoices):
+        PAGE = "page", "Preference page"
+        API = "api", "API"
+        IMPORT = "import", "Import"
+        DOUBLE_OPT_IN = "double_opt_in", "Double opt-in"
+        ONE_CLICK = "one_click", "One-click unsubscribe"
+        STAFF = "staff", "Staff"
+        MERGE = "merge", "Merge of two profiles"
+        COMPLAINT = "complaint", "Complaint"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    subject_ref = models.UUIDField()
+    seq = models.PositiveIntegerField()
+    topic = models.CharField(max_length=50)
+    channel = models.CharField(max_length=20)
+    state = models.CharField(max_length=10, choices=State)
+    source = models.CharField(max_length=20, choices=Source)
+    actor = models.CharField(max_length=150)
+    wording = models.CharField(max_length=64, blank=True, help_text="Digest of the wording that was shown.")
+    locale = models.CharField(max_length=20, blank=True)
+    message = models.UUIDField(null=True, blank=True, help_text="The message whose link it came by.")
+    evidence = models.CharField(
+        max_length=64, blank=True, help_text="Salted digest of the evidence, which can be erased."
+    )
+    occurred_at = models.DateTimeField()
+    recorded_at = models.DateTimeField()
+    previous = models.CharField(max_length=64)
+    hash = models.CharField(max_length=64)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["subject_ref", "seq"], name="one_chain_a_subject")]
+
+
+class ConsentEvidence(models.Model):
+    """What proves a decision beyond the record: erasable, and the record keeps only a salted digest of it."""
+
+    record = models.UUIDField(primary_key=True)
+    salt = models.CharField(max_length=64)
+    data = models.JSONField()
+    recorded_at = models.DateTimeField()
+
+
+class ConsentState(models.Model):
+    """The state now, a projection of the ledger; `manage.py verify_ledger` rebuilds and compares."""
+
+    id = models.BigAutoField(primary_key=True)
+    profile = models.ForeignKey(Profile, on_delete=models.CASCADE, related_name="consents")
+    topic = models.CharField(max_length=50)
+    channel = models.CharField(max_length=20)
+    state = models.CharField(max_length=10, choices=State)
+    record = models.UUIDField()
+    since = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["profile", "topic", "channel"], name="one_state_a_choice")]
+
+
+class RefusedUpgrade(models.Model):
+    """An attempt to turn a refusal into a consent without the person's own act."""
+
+    id = models.BigAutoField(primary_key=True)
+    profile = models.ForeignKey(Profile, on_delete=models.CASCADE, related_name="+")
+    topic = models.CharField(max_length=50)
+    channel = models.CharField(max_length=20)
+    source = models.CharField(max_length=20)
+    actor = models.CharField(max_length=150)
+    at = models.DateTimeField()
+    reason = models.TextField()
+
+
+class Suppression(models.Model):
+    """An address that must not be written to, as a keyed hash: it outlives the person's erasure."""
+
+    class Scope(models.TextChoices):
+        ALL = "all", "Everything"
+        MARKETING = "marketing", "All but transactional"
+
+    class Reason(models.TextChoices):
+        HARD_BOUNCE = "hard_bounce", "The address does not exist"
+        COMPLAINT = "complaint", "Marked as spam"
+        MANUAL = "manual", "By hand"
+        ERASED = "erased", "Erased"
+
+    id = models.BigAutoField(primary_key=True)
+    channel = models.CharField(max_length=20)
+    address_hash = models.CharField(max_length=64)
+    scope = models.CharField(max_length=10, choices=Scope)
+    reason = models.CharField(max_length=20, choices=Reason)
+    note = models.TextField(blank=True)
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["channel", "address_hash", "reason"], name="one_suppression_a_reason")
+        ]
+
+
+class Preference(models.Model):
+    """How a person likes to be written to. A wish, not a consent."""
+
+    class Intensity(models.TextChoices):
+        LESS = "less", "Less"
+        NORMAL = "normal", "Normal"
+        MORE = "more", "More"
+
+    profile = models.OneToOneField(Profile, primary_key=True, on_delete=models.CASCADE, related_name="preference")
+    intensity = models.CharField(max_length=10, choices=Intensity, default=Intensity.NORMAL)
+    paused_until = models.DateTimeField(null=True, blank=True)
+    hours_from = models.TimeField(null=True, blank=True)
+    hours_to = models.TimeField(null=True, blank=True)
+    token_epoch = models.PositiveIntegerField(default=0, help_text="Raised to make earlier links to the page useless.")

@@ -1,0 +1,1 @@
+"""How it goes: what the numbers of all the others say together."""

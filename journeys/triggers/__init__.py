@@ -1,0 +1,1 @@
+"""What starts a journey, one file each."""

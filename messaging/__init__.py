@@ -1,0 +1,1 @@
+"""What is said, how, and whether it may be: templates, guardrails, the outbox, channels."""

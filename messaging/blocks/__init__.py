@@ -1,0 +1,1 @@
+"""What a message is built of, one file each."""

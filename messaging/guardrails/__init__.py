@@ -1,0 +1,1 @@
+"""What may hold a message back, one file each, asked in order."""

@@ -1,0 +1,121 @@
+"""Templates, the brand they speak with, and the outbox: every message, its state and its reason."""
+
+import uuid
+
+from django.db import models
+from django.db.models import Q
+
+from consent.models import Topic
+from profiles.models import Profile
+
+
+class Brand(models.Model):
+    """How we look and sound, and who stands behind it."""
+
+    name = models.CharField(max_length=100, default="Cairn")
+    logo_url = models.URLField(blank=True)
+    colour = models.CharField(max_length=7, default="#0f766e")
+    voice = models.TextField(blank=True, help_text="Notes for those who write.")
+    sender_name = models.CharField(max_length=100, blank=True)
+    sender_address = models.EmailField(blank=True)
+    postal_address = models.TextField(blank=True, help_text="By law part of every marketing mail.")
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Template(models.Model):
+    """A message to be said, in versions."""
+
+    slug = models.SlugField(unique=True, max_length=100)
+    name = models.CharField(max_length=200)
+    channel = models.CharField(max_length=20)
+    topic = models.ForeignKey(Topic, on_delete=models.PROTECT, related_name="templates")
+    version = models.ForeignKey("TemplateVersion", null=True, on_delete=models.PROTECT, related_name="+")
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class TemplateVersion(models.Model):
+    """What was published: frozen by the database, compiled once."""
+
+    template = models.ForeignKey(Template, on_delete=models.CASCADE, related_name="versions")
+    number = models.PositiveIntegerField()
+    subject = models.TextField()
+    blocks = models.JSONField()
+    html = models.TextField(help_text="Compiled from the blocks, Liquid still in it.")
+    text = models.TextField()
+    author = models.CharField(max_length=150)
+    reason = models.TextField(blank=True)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["template", "number"], name="one_template_version_a_number")]
+
+
+class MessageState(models.TextChoices):
+    QUEUED = "queued", "Queued"
+    DEFERRED = "deferred", "Put off"
+    SENDING = "sending", "Being sent"
+    SENT = "sent", "Sent"
+    DELIVERED = "delivered", "Delivered"
+    OPENED = "opened", "Opened"
+    CLICKED = "clicked", "Clicked"
+    BOUNCED = "bounced", "Bounced"
+    COMPLAINED = "complained", "Marked as spam"
+    SUPPRESSED = "suppressed", "Stopped"
+    FAILED = "failed", "Failed"
+    UNKNOWN = "unknown", "Unknown"
+    EXPIRED = "expired", "Expired"
+
+
+class Message(models.Model):
+    """One message to one person: the outbox. Only `messaging.outbox` and `messaging.dispatch` write it.
+
+    `enrollment` and `step` are set by journeys; it is no foreign key, as relations point down only.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    idempotency_key = models.CharField(max_length=200, unique=True)
+    profile = models.ForeignKey(Profile, on_delete=models.CASCADE, related_name="messages")
+    channel = models.CharField(max_length=20)
+    topic = models.ForeignKey(Topic, on_delete=models.PROTECT)
+    template = models.ForeignKey(Template, on_delete=models.PROTECT)
+    version = models.ForeignKey(
+        TemplateVersion, null=True, on_delete=models.PROTECT, help_text="Set when it is rendered."
+    )
+    journey = models.CharField(max_length=100, blank=True)
+    enrollment = models.UUIDField(null=True, blank=True, db_index=True)
+    step = models.CharField(max_length=100, blank=True)
+    variant = models.CharField(max_length=100, blank=True)
+    context = models.JSONField(
+        default=dict, help_text="What the template may use beside the person, such as the event."
+    )
+    state = models.CharField(max_length=12, choices=MessageState, default=MessageState.QUEUED)
+    reason = models.TextField(blank=True, help_text="Why it is in this state, in a sentence.")
+    evidence = models.JSONField(default=dict)
+    guardrail = models.CharField(max_length=30, blank=True, help_text="Key of the guardrail that judged last.")
+    address = models.TextField(blank=True, help_text="Where it went.")
+    subject = models.TextField(blank=True)
+    html = models.TextField(blank=True)
+    text = models.TextField(blank=True)
+    provider_id = models.TextField(blank=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    fence = models.PositiveIntegerField(
+        default=0, help_text="Raised at each claim: a late worker's word no longer counts."
+    )
+    due_at = models.DateTimeField(help_text="When to try next.")
+    expires_at = models.DateTimeField(null=True, blank=True)
+    queued_at = models.DateTimeField()
+    sending_at = models.DateTimeField(null=True, blank=True)
+    sent_at = models.DateTimeField(null=True, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        indexes = [
+            # What dispatch looks for, and nothing else: the rest of the outbox grows for ever.
+            models.Index(fields=["due_at"], condition=Q(state__in=["queued", "deferred"]), name="messages_due"),
+            models.Index(fields=["sending_at"], condition=Q(state="sending"), name="messages_sending"),
+            models.Index(fields=["profile", "sent_at"], include=["channel"], name="messages_of_a_person"),
+        ]

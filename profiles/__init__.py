@@ -1,0 +1,1 @@
+"""Who people are and what they did: one profile a person, one account a company, every event once."""

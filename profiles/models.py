@@ -1,0 +1,269 @@
+"""People, companies, what they did, and what is known of the names and values that arrive."""
+
+import uuid
+
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+
+
+class Account(models.Model):
+    """A company. Segment's `group` call fills it."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    external_id = models.TextField(unique=True)
+    name = models.TextField(null=True, blank=True)
+    attributes = models.JSONField(default=dict)
+    attribute_times = models.JSONField(default=dict, help_text="When each value came about, for last-write-wins.")
+    created_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.name or self.external_id
+
+
+class Profile(models.Model):
+    """A person. `external_id` is the integrator's own id, absent while the person is anonymous."""
+
+    COLUMNS = ("email", "phone", "first_name", "last_name", "timezone", "locale", "created_at")
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    external_id = models.TextField(unique=True, null=True, blank=True)
+    email = models.TextField(null=True, blank=True)
+    phone = models.TextField(null=True, blank=True)
+    first_name = models.TextField(null=True, blank=True)
+    last_name = models.TextField(null=True, blank=True)
+    timezone = models.TextField(null=True, blank=True)
+    locale = models.TextField(null=True, blank=True)
+    created_at = models.DateTimeField(null=True, blank=True, help_text="The trait createdAt.")
+    attributes = models.JSONField(default=dict)
+    attribute_times = models.JSONField(default=dict, help_text="When each value came about, for last-write-wins.")
+    account = models.ForeignKey(Account, null=True, blank=True, on_delete=models.SET_NULL, related_name="people")
+    first_seen_at = models.DateTimeField()
+    last_seen_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index(fields=["email"]), models.Index(fields=["last_seen_at"])]
+
+    def __str__(self) -> str:
+        name = " ".join(part for part in (self.first_name, self.last_name) if part)
+        return name or self.email or self.external_id or "Someone anonymous"
+
+
+class Identifier(models.Model):
+    """A name under which a profile is known to the world outside."""
+
+    class Kind(models.TextChoices):
+        USER = "user_id", "User id"
+        ANONYMOUS = "anonymous_id", "Anonymous id"
+
+    id = models.BigAutoField(primary_key=True)
+    kind = models.CharField(max_length=20, choices=Kind)
+    value = models.TextField()
+    profile = models.ForeignKey(Profile, on_delete=models.CASCADE, related_name="identifiers")
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["kind", "value"], name="one_profile_an_identifier")]
+
+
+class IdentityConflict(models.Model):
+    """Two known people that a call wanted to be one. Staff decide; nothing merges on its own."""
+
+    id = models.BigAutoField(primary_key=True)
+    first = models.ForeignKey(Profile, on_delete=models.CASCADE, related_name="+")
+    second = models.ForeignKey(Profile, on_delete=models.CASCADE, related_name="+")
+    reason = models.TextField()
+    seen_at = models.DateTimeField()
+    resolved_at = models.DateTimeField(null=True, blank=True)
+    resolution = models.TextField(blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["first", "second"], condition=models.Q(resolved_at=None), name="one_open_conflict_a_pair"
+            )
+        ]
+
+
+class Merge(models.Model):
+    """One profile that became part of another, with what it takes to part them again for 30 days."""
+
+    id = models.BigAutoField(primary_key=True)
+    survivor_id = models.UUIDField(db_index=True)
+    absorbed_id = models.UUIDField(db_index=True)
+    at = models.DateTimeField()
+    reason = models.TextField()
+    undo = models.JSONField(
+        null=True, help_text="The absorbed profile's row, identifiers and events; dropped after 30 days."
+    )
+
+
+class EventType(models.Model):
+    """An event's name in the data catalogue; `id` is what events store in place of the name."""
+
+    class Status(models.TextChoices):
+        NEW = "new", "New"
+        APPROVED = "approved", "Approved"
+        BLOCKED = "blocked", "Blocked"
+
+    id = models.AutoField(primary_key=True)
+    name = models.TextField(unique=True)
+    status = models.CharField(max_length=10, choices=Status, default=Status.NEW)
+    description = models.TextField(blank=True)
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL)
+    required = ArrayField(
+        models.TextField(), default=list, blank=True, help_text="Properties without which it is refused."
+    )
+    renamed_to = models.ForeignKey("self", null=True, blank=True, on_delete=models.PROTECT, help_text="Its name today.")
+    properties = models.JSONField(default=dict, help_text="Per property: the types seen and sample values.")
+    volume = models.BigIntegerField(default=0)
+    volume_30_days = models.BigIntegerField(default=0)
+    first_seen_at = models.DateTimeField()
+    last_seen_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class AttributeType(models.Model):
+    """An attribute's name in the data catalogue."""
+
+    class Of(models.TextChoices):
+        PROFILE = "profile", "Person"
+        ACCOUNT = "account", "Account"
+
+    id = models.AutoField(primary_key=True)
+    of = models.CharField(max_length=10, choices=Of)
+    name = models.TextField()
+    status = models.CharField(max_length=10, choices=EventType.Status, default=EventType.Status.NEW)
+    description = models.TextField(blank=True)
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL)
+    types = models.JSONField(default=list)
+    samples = models.JSONField(default=list)
+    volume = models.BigIntegerField(default=0, help_text="How many have it.")
+    first_seen_at = models.DateTimeField()
+    last_seen_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["of", "name"], name="one_attribute_a_name")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Event(models.Model):
+    """Something that a person did, at a moment. Partitioned by month of `occurred_at`; only `profiles.ingest` writes it.
+
+    No foreign keys: rows are many, and a merge or an erasure moves or deletes them by name.
+    """
+
+    id = models.BigIntegerField(primary_key=True)  # unique by its sequence; there is no index on it
+    message_id = models.TextField()
+    profile = models.ForeignKey(Profile, db_constraint=False, db_index=False, on_delete=models.DO_NOTHING)
+    type = models.ForeignKey(
+        EventType, db_column="name_id", db_constraint=False, db_index=False, on_delete=models.DO_NOTHING
+    )
+    occurred_at = models.DateTimeField()
+    received_at = models.DateTimeField()
+    properties = models.JSONField()
+
+    class Meta:
+        managed = False
+        db_table = "profiles_event"
+
+
+class EventDay(models.Model):
+    """The rollup: how often a person did something on a day (UTC), and when first and last.
+
+    Kept in the transaction that stores the events, so that counts and recency need no raw events but at the edges
+    of a window.
+    """
+
+    pk = models.CompositePrimaryKey("profile_id", "type_id", "day")
+    profile = models.ForeignKey(Profile, db_constraint=False, db_index=False, on_delete=models.DO_NOTHING)
+    type = models.ForeignKey(
+        EventType, db_column="name_id", db_constraint=False, db_index=False, on_delete=models.DO_NOTHING
+    )
+    day = models.DateField()
+    n = models.IntegerField()
+    first_at = models.DateTimeField()
+    last_at = models.DateTimeField()
+
+    class Meta:
+        managed = False
+        db_table = "profiles_eventday"
+
+
+class Claim(models.Model):
+    """A message id that was taken, as the first 16 bytes of its SHA-256; kept for at least 90 days."""
+
+    id = models.UUIDField(primary_key=True)
+    received_at = models.DateTimeField(db_index=True)
+
+
+class Pulse(models.Model):
+    """Word that a person must be looked at again: append-only, taken by deleting it (`profiles.pulses`).
+
+    `events` are the ids of those that may trigger something, all within [`first_at`, `last_at`].
+    """
+
+    class Cause(models.TextChoices):
+        EVENT = "event", "Something they did"
+        ATTRIBUTE = "attribute", "A value that changed"
+        TIME = "time", "Time that passed"
+        MERGE = "merge", "A merge"
+        HISTORY = "history", "Old or late data"
+
+    id = models.BigAutoField(primary_key=True)
+    profile_id = models.UUIDField()
+    at = models.DateTimeField()
+    cause = models.CharField(max_length=10, choices=Cause)
+    names = ArrayField(models.IntegerField(), default=list, help_text="EventType ids of what was done.")
+    attributes = ArrayField(models.TextField(), default=list, help_text="Names of the values that changed.")
+    events = ArrayField(models.BigIntegerField(), default=list)
+    first_at = models.DateTimeField(null=True)
+    last_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["profile_id"])]
+
+
+class RejectedEvent(models.Model):
+    """A call that could not be taken, kept as it came so that it can be replayed after a fix."""
+
+    id = models.BigAutoField(primary_key=True)
+    received_at = models.DateTimeField(db_index=True)
+    source = models.TextField(help_text="The key or the file it came by.")
+    position = models.IntegerField(help_text="Its index in the batch, or its row.")
+    type = models.TextField(blank=True)
+    name = models.TextField(blank=True)
+    reason = models.TextField()
+    payload = models.TextField(
+        help_text="JSON with every character beyond ASCII escaped, so that nothing is unstorable."
+    )
+    replayed_at = models.DateTimeField(null=True, blank=True)
+
+
+class ImportJob(models.Model):
+    """An import of a file: how far it is, and what became of it. The same file goes on where it stopped."""
+
+    class State(models.TextChoices):
+        RUNNING = "running", "Running"
+        DONE = "done", "Done"
+        CANCELLED = "cancelled", "Cancelled"
+
+    id = models.BigAutoField(primary_key=True)
+    kind = models.CharField(max_length=10, help_text="events or profiles")
+    digest = models.CharField(max_length=64, help_text="SHA-256 of the file.")
+    path = models.TextField()
+    state = models.CharField(max_length=10, choices=State, default=State.RUNNING)
+    rows = models.BigIntegerField(default=0, help_text="Rows dealt with so far; the import goes on behind them.")
+    stored = models.BigIntegerField(default=0)
+    repeated = models.BigIntegerField(default=0)
+    refused = models.BigIntegerField(default=0)
+    reasons = models.JSONField(default=dict, help_text="Reason to number of rows.")
+    started_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["kind", "digest"], name="one_import_a_file")]

@@ -1,0 +1,98 @@
+"""Segments, their versions, who is in them, and who came and went."""
+
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+
+from profiles.models import Profile
+
+
+class Segment(models.Model):
+    """A group of people, described by what they do, with what is known and hoped of them."""
+
+    class Status(models.TextChoices):
+        DRAFT = "draft", "Draft"
+        LIVE = "live", "Live"
+        ARCHIVED = "archived", "Archived"
+
+    class Kind(models.TextChoices):
+        DYNAMIC = "dynamic", "Follows its definition"
+        STATIC = "static", "Filled by hand"
+
+    slug = models.SlugField(unique=True, max_length=100)
+    name = models.CharField(max_length=200)
+    description = models.TextField(blank=True)
+    family = models.SlugField(blank=True, help_text="The ordered, exclusive set it belongs to, such as lifecycle.")
+    position = models.PositiveIntegerField(default=0, help_text="Its place in the family.")
+    hypothesis = models.TextField(blank=True)
+    needs = models.TextField(blank=True)
+    preferred_channels = ArrayField(models.CharField(max_length=20), default=list, blank=True)
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL)
+    success_metric = models.TextField(blank=True)
+    status = models.CharField(max_length=10, choices=Status, default=Status.DRAFT)
+    kind = models.CharField(max_length=10, choices=Kind, default=Kind.DYNAMIC)
+    definition = models.JSONField(default=dict)
+    version = models.ForeignKey("SegmentVersion", null=True, on_delete=models.PROTECT, related_name="+")
+    size = models.IntegerField(default=0)
+    refreshed_at = models.DateTimeField(null=True)
+    swept_at = models.DateTimeField(null=True)
+    flagged = models.TextField(blank=True, help_text="What is wrong with it, for people; empty: nothing.")
+    created_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class SegmentVersion(models.Model):
+    """A definition as it was saved, by whom and why. Never changed."""
+
+    segment = models.ForeignKey(Segment, on_delete=models.CASCADE, related_name="versions")
+    number = models.PositiveIntegerField()
+    definition = models.JSONField()
+    sentence = models.TextField()
+    author = models.CharField(max_length=150)
+    reason = models.TextField(blank=True)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["segment", "number"], name="one_segment_version_a_number")]
+
+
+class Cause(models.TextChoices):
+    EVENT = "event", "Something they did"
+    ATTRIBUTE = "attribute", "A value that changed"
+    TIME = "time", "Time that passed"
+    DEFINITION = "definition", "A new definition"
+    BUILD = "build", "The first build"
+    HISTORY = "history", "Old or late data"
+    MERGE = "merge", "A merge"
+    HAND = "hand", "By hand"
+
+
+class Membership(models.Model):
+    """Who is in a segment now. Only `segments.membership` writes it."""
+
+    id = models.BigAutoField(primary_key=True)
+    segment = models.ForeignKey(Segment, on_delete=models.CASCADE, related_name="memberships")
+    profile = models.ForeignKey(Profile, on_delete=models.CASCADE, related_name="memberships")
+    entered_at = models.DateTimeField()
+    cause = models.CharField(max_length=12, choices=Cause)
+    version = models.ForeignKey(SegmentVersion, null=True, on_delete=models.PROTECT)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["segment", "profile"], name="one_membership_a_person")]
+
+
+class MembershipChange(models.Model):
+    """Who came and went, when, why and by which definition."""
+
+    id = models.BigAutoField(primary_key=True)
+    segment = models.ForeignKey(Segment, on_delete=models.CASCADE, related_name="changes")
+    profile = models.ForeignKey(Profile, on_delete=models.CASCADE, related_name="+")
+    entered = models.BooleanField(help_text="True: came; false: went.")
+    at = models.DateTimeField()
+    cause = models.CharField(max_length=12, choices=Cause)
+    version = models.ForeignKey(SegmentVersion, null=True, on_delete=models.PROTECT)
+
+    class Meta:
+        indexes = [models.Index(fields=["segment", "at"]), models.Index(fields=["profile", "at"])]

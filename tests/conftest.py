@@ -1,0 +1,129 @@
+"""The ground of all tests: a real PostgreSQL with the two roles, the cast, and the clock."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pytest_django.plugin import blocking_manager_key
+
+from config.embedded import postgres
+from profiles.models import Identifier, Profile
+
+TEMPLATE = "cairn_template"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Starts one throwaway server a run and makes the migrated database that every test's own is cloned from."""
+    if hasattr(config, "workerinput"):
+        return
+    from django.core.management import call_command
+    from django.db import connections
+
+    # Nothing in it outlives the run, so it need not reach the disk.
+    server = postgres.Server(
+        Path(os.environ["CAIRN_HOME"]) / "postgres" / "data",
+        postgres.home.sockets(),
+        fsync="off",
+        synchronous_commit="off",
+        full_page_writes="off",
+        file_copy_method="clone",
+    )
+    server.start()
+    server.ensure_database(TEMPLATE)
+    config._cairn_server = server
+    connections["owner"].settings_dict["NAME"] = TEMPLATE
+    with config.stash[blocking_manager_key].unblock():
+        call_command("migrate", verbosity=0)
+        connections["owner"].close()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    server = getattr(config, "_cairn_server", None)
+    if server is not None:
+        server.stop()
+        shutil.rmtree(os.environ["CAIRN_HOME"], ignore_errors=True)
+
+
+def _clone(name: str) -> None:
+    server = postgres.server()
+    with server.connect() as connection:
+        connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} OWNER {postgres.OWNER} STRATEGY FILE_COPY")
+
+
+def _point_at(name: str) -> None:
+    from django.db import connections
+
+    for alias in ("default", "owner"):
+        connections[alias].close()
+        connections[alias].settings_dict["NAME"] = name
+
+
+@pytest.fixture(scope="session")
+def database_name() -> str:
+    return f"test_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(database_name: str, django_db_blocker: pytest.FixtureRequest) -> Iterator[None]:
+    """Each worker has its own clone; tests run in it as the app role, which owns nothing."""
+    with django_db_blocker.unblock():
+        _clone(database_name)
+        _point_at(database_name)
+        yield
+        _point_at(database_name)  # closes what is open
+
+
+@pytest.fixture
+def transactional_db(
+    django_db_setup: None, database_name: str, django_db_blocker: pytest.FixtureRequest
+) -> Iterator[None]:
+    """A fresh clone for a test that commits. No flush: that is a TRUNCATE, which the ledger refuses."""
+    name = f"{database_name}_committed"
+    with django_db_blocker.unblock():
+        _clone(name)
+        _point_at(name)
+        yield
+        _point_at(database_name)
+
+
+@pytest.fixture
+def now() -> datetime:
+    """The moment at which a test plays, unless it says otherwise: a Tuesday, ten o'clock."""
+    return datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def person(db: None, now: datetime) -> Callable[..., Profile]:
+    """Makes people, known by `external_id`, or anonymous without one."""
+
+    def make(external_id: str | None = None, **fields: Any) -> Profile:
+        seen = fields.pop("seen", now)
+        profile = Profile.objects.create(external_id=external_id, first_seen_at=seen, last_seen_at=seen, **fields)
+        kind = Identifier.Kind.USER if external_id else Identifier.Kind.ANONYMOUS
+        Identifier.objects.create(kind=kind, value=external_id or str(profile.id), profile=profile, created_at=seen)
+        return profile
+
+    return make
+
+
+@pytest.fixture
+def ada(person: Callable[..., Profile]) -> Profile:
+    """Ada, a known person with an address."""
+    return person("ada", email="ada@example.com", first_name="Ada", attributes={"plan": "pro"})
+
+
+@pytest.fixture
+def ben(person: Callable[..., Profile]) -> Profile:
+    """Ben, a known person with an address."""
+    return person("ben", email="ben@example.com", first_name="Ben", attributes={"plan": "trial"})
+
+
+@pytest.fixture
+def cleo(person: Callable[..., Profile]) -> Profile:
+    """Cleo, of whom nothing is known but what she does."""
+    return person()

@@ -1,0 +1,21 @@
+"""The product's own settings, in a throwaway home that the workers of one run share."""
+
+import os
+import tempfile
+
+if "CAIRN_TEST_HOME" not in os.environ:
+    os.environ["CAIRN_TEST_HOME"] = tempfile.mkdtemp(prefix="cairn-test-")
+for name in ("DATABASE_URL", "DATABASE_OWNER_URL", "CELERY_BROKER_URL", "EMAIL_URL", "CAIRN_CLOCK", "BASE_URL"):
+    os.environ.pop(name, None)
+os.environ["CAIRN_HOME"] = os.environ["CAIRN_TEST_HOME"]
+os.environ["CAIRN_WAKE_UPS"] = "off"  # tests call the loops themselves
+os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"  # Playwright keeps an event loop in the tests' thread
+
+from config.settings import *  # noqa: E402, F403
+
+# live_server finds no files under hashed names.
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
