@@ -18,6 +18,6 @@ def wake(task: str) -> None:
 def _send(task: str) -> None:
     try:
         # One try: a broker that is away must not hold up whoever brought the work.
-        current_app.send_task(task, ignore_result=True, retry=False)
+        current_app.send_task(task, ignore_result=True, retry=False, expires=60)
     except Exception as error:
         log.warning("the broker did not take the wake-up for %s (%s); Beat will come by", task, type(error).__name__)
