@@ -6,6 +6,7 @@ from typing import Any
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
+from django.templatetags.static import static
 
 from config.embedded import broker, home, postgres
 
@@ -82,6 +83,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "staff.actors.ActorMiddleware",
+    "config.viewing.ViewingMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -257,10 +259,30 @@ UNFOLD: dict[str, Any] = {
     "SITE_TITLE": "Cairn",
     "SITE_HEADER": "Cairn",
     "SITE_SYMBOL": "landscape",
+    "SITE_URL": None,
     "SHOW_HISTORY": False,
     "SHOW_VIEW_ON_SITE": False,
+    "SHOW_BACK_BUTTON": True,
+    "STYLES": [lambda request: static("admin_cairn/pages.css")],
+    "SCRIPTS": [lambda request: static("admin_cairn/pages.js")],
     "DASHBOARD_CALLBACK": "config.admin.dashboard",
     "SIDEBAR": {"show_search": True, "show_all_applications": False, "navigation": "config.admin.navigation"},
+    # Teal, each shade dark enough for white text on 600 and for itself as text (WCAG AA).
+    "COLORS": {
+        "primary": {
+            "50": "#f0fdfa",
+            "100": "#ccfbf1",
+            "200": "#99f6e4",
+            "300": "#5eead4",
+            "400": "#2dd4bf",
+            "500": "#14b8a6",
+            "600": "#0f766e",
+            "700": "#115e59",
+            "800": "#134e4a",
+            "900": "#0f3f3c",
+            "950": "#042f2e",
+        }
+    },
 }
 
 LOGGING = {
