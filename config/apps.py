@@ -3,3 +3,6 @@ from django.apps import AppConfig
 
 class ConfigConfig(AppConfig):
     name = "config"
+
+    def ready(self) -> None:
+        from config import celery  # noqa: F401 (our Celery app becomes the one that tasks and wake-ups use)

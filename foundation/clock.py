@@ -40,7 +40,8 @@ def release() -> None:
     """Lets the manual clock run with real time from here on."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "INSERT INTO foundation_clock (only_row, at) VALUES (true, NULL) ON CONFLICT (only_row) DO UPDATE SET at = NULL"
+            "INSERT INTO foundation_clock (only_row, at) VALUES (true, NULL)"
+            " ON CONFLICT (only_row) DO UPDATE SET at = NULL"
         )
 
 

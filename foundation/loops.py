@@ -81,7 +81,7 @@ def attempt(name: str, now: datetime) -> int:
 
 @contextmanager
 def _while_nobody_ticks() -> Iterator[bool]:
-    """Whether this run may go ahead: with a manual clock it steps aside while `manage.py tick` runs every loop itself."""
+    """Whether this run may go ahead: under a manual clock it steps aside while `manage.py tick` runs the loops."""
     if not clock.is_manual():
         yield True
         return
@@ -97,7 +97,7 @@ def _while_nobody_ticks() -> Iterator[bool]:
 
 @contextmanager
 def alone(holder: BaseDatabaseWrapper) -> Iterator[None]:
-    """Keeps the workers' runs away, after those under way have ended; `holder` is the connection that keeps the lock."""
+    """Keeps the workers' runs away, once those under way have ended; `holder` is the connection that has the lock."""
     with holder.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_lock(%s)", [_TICKING])
         try:

@@ -39,7 +39,17 @@ def answers() -> bool:
 def start() -> subprocess.Popen[bytes]:
     """Starts the broker and returns once it answers. What it holds are wake-ups alone, kept to the second."""
     data = home.folder("broker")
-    command = [program(), "--port", "0", "--unixsocket", socket(), "--unixsocketperm", "700", "--dir", data]
+    command: list[str | Path] = [
+        program(),
+        "--port",
+        "0",
+        "--unixsocket",
+        socket(),
+        "--unixsocketperm",
+        "700",
+        "--dir",
+        data,
+    ]
     command += ["--appendonly", "yes", "--appendfsync", "everysec", "--save", "", "--daemonize", "no"]
     with (data / "broker.log").open("ab") as out:
         child = children.spawn(command, stdout=out)

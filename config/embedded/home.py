@@ -6,6 +6,7 @@ import os
 import secrets
 import tempfile
 from pathlib import Path
+from typing import IO
 
 BASE = Path(__file__).resolve().parent.parent.parent
 
@@ -23,19 +24,24 @@ def folder(name: str) -> Path:
 
 
 def sockets() -> Path:
-    """Where the sockets are: under CAIRN_HOME, or, as a socket's path has at most 107 bytes, in the temporary folder."""
+    """Where the sockets are: under CAIRN_HOME, or, as a socket's path is at most 107 bytes, in the temporary folder."""
     path = home() / "run"
     if len(str(path)) > 80:
         name = hashlib.sha256(str(home()).encode()).hexdigest()[:12]
         path = Path(tempfile.gettempdir()) / f"cairn-{os.getuid()}-{name}"
     path.mkdir(parents=True, exist_ok=True, mode=0o700)
     # Whoever may enter this folder may enter the database.
-    found = path.stat()
+    found = path.lstat()
     if found.st_uid != os.getuid():
         raise PermissionError(f"{path} belongs to another user; move it away or choose another CAIRN_HOME")
     if found.st_mode & 0o077:
         path.chmod(0o700)
     return path
+
+
+def lock(name: str) -> IO[str]:
+    """A file to be locked with flock; its locks end with the process that holds them, however that ends."""
+    return (sockets() / f"{name}.lock").open("w")
 
 
 def secret(name: str, length: int = 50) -> str:
@@ -47,8 +53,8 @@ def secret(name: str, length: int = 50) -> str:
         pass
     value = secrets.token_urlsafe(length)
     scratch = path.with_suffix(f".{os.getpid()}")
-    with open(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(value)
+    scratch.touch(mode=0o600)
+    scratch.write_text(value)
     try:
         os.link(scratch, path)  # fails where another process was first: then its value is the one
     except FileExistsError:

@@ -14,6 +14,7 @@ import psycopg
 from config.embedded import children, home
 
 DATABASE, SUPERUSER, OWNER, APP = "cairn", "cairn_super", "cairn_owner", "cairn_app"
+Unreachable = psycopg.Error
 _SETTINGS = {
     "listen_addresses": "",
     "max_connections": "200",
@@ -91,7 +92,7 @@ class Server:
             self._initialise()
         log = self.data.parent / f"{self.data.name}.log"
         flags = [part for key, value in self._settings.items() for part in ("-c", f"{key}={value}")]
-        command = [*_unprivileged(), *_bound_to_us(), binaries() / "postgres"]
+        command: list[str | Path] = [*_unprivileged(), *_bound_to_us(), binaries() / "postgres"]
         command += ["-D", self.data, "-k", self.sockets, *flags]
         # Just after a kill -9 the old lock file still counts for a moment, so a start may need some tries.
         until = time.monotonic() + 20
@@ -108,13 +109,16 @@ class Server:
             time.sleep(0.3)
 
     def _initialise(self) -> None:
-        self.data.mkdir(parents=True, exist_ok=True, mode=0o700)
-        command = [*_unprivileged(), str(binaries() / "initdb"), "-D", str(self.data), "-U", SUPERUSER]
+        # Made beside its place and moved there whole: a start that was killed half-way leaves nothing to stumble over.
+        scratch = self.data.with_name(f"{self.data.name}.new")
+        shutil.rmtree(scratch, ignore_errors=True)
+        scratch.mkdir(parents=True, mode=0o700)
+        command = [*_unprivileged(), str(binaries() / "initdb"), "-D", str(scratch), "-U", SUPERUSER]
         command += ["-A", "trust", "-E", "UTF8", "--locale-provider=builtin", "--locale=C.UTF-8", "--no-sync"]
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode != 0:
-            shutil.rmtree(self.data, ignore_errors=True)
-            raise RuntimeError(f"initdb failed: {done.stderr.strip()}")
+            raise RuntimeError(f"initdb failed: {' '.join(done.stderr.split())}")
+        scratch.replace(self.data)
 
     def ensure_database(self, name: str = DATABASE) -> None:
         """Makes the two roles and the database where they are missing.
@@ -128,9 +132,12 @@ class Server:
             if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone():
                 connection.execute(f"CREATE DATABASE {name} OWNER {OWNER}")
 
+    def lives(self) -> bool:
+        return self._child is not None and self._child.poll() is None
+
     def stop(self) -> None:
         if self._child is not None:
-            children.stop(self._child, signal.SIGINT, 8)
+            children.stop(self._child, signal.SIGINT, 5)
             self._child = None
 
 
