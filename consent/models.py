@@ -1,4 +1,4 @@
-"""What people agreed to hear: topics, the ledger of decisions, the state that follows from it, and who must not be written to."""
+"""What people agreed to hear: topics, the ledger of decisions, the state that follows, and who is never written to."""
 
 import uuid
 
@@ -34,11 +34,22 @@ class Topic(models.Model):
 
 
 class Subject(models.Model):
-    """The link from the ledger's opaque reference to a person. Erasure deletes it; the ledger stays."""
+    """The link from the ledger's opaque reference to a person. Erasure deletes it; the ledger stays.
+
+    After a merge the survivor has several: new decisions go to the current one, the others keep what led there.
+    """
 
     ref = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     profile = models.ForeignKey(Profile, on_delete=models.CASCADE, related_name="subjects")
+    current = models.BooleanField(default=True)
     created_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["profile"], condition=models.Q(current=True), name="one_current_subject_a_person"
+            )
+        ]
 
 
 class Wording(models.Model):
@@ -56,7 +67,7 @@ class State(models.TextChoices):
 
 
 class ConsentRecord(models.Model):
-    """One decision, for ever: append-only in the database, chained by hash per subject. Only `consent.ledger` writes it."""
+    """One decision, for ever: append-only in the database, chained by hash. Only `consent.ledger` writes it."""
 
     class Source(models.TextChoices):
         PAGE = "page", "Preference page"
@@ -67,6 +78,7 @@ class ConsentRecord(models.Model):
         STAFF = "staff", "Staff"
         MERGE = "merge", "Merge of two profiles"
         COMPLAINT = "complaint", "Complaint"
+        JOURNEY = "journey", "Journey"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     subject_ref = models.UUIDField()

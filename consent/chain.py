@@ -1,0 +1,57 @@
+"""What makes the ledger provable: each row's hash over its contents and the row before, and salted digests."""
+
+import hashlib
+import json
+import secrets
+from datetime import UTC, datetime
+from typing import Any
+
+from consent.models import ConsentRecord
+
+HASHED = (
+    "id",
+    "subject_ref",
+    "seq",
+    "topic",
+    "channel",
+    "state",
+    "source",
+    "actor",
+    "wording",
+    "locale",
+    "message",
+    "evidence",
+    "occurred_at",
+    "recorded_at",
+    "previous",
+)
+
+
+def canonical(value: Any) -> bytes:
+    """The one way to write a JSON value as bytes: keys sorted, no white space, UTF-8."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "surrogatepass")
+
+
+def link(record: ConsentRecord) -> str:
+    """The hash of a row: SHA-256 over the canonical JSON of all its fields, the hash of the row before among them."""
+    return hashlib.sha256(canonical({name: _plain(getattr(record, name)) for name in HASHED})).hexdigest()
+
+
+def salt() -> str:
+    return secrets.token_hex(32)
+
+
+def commitment(salt: str, evidence: dict[str, Any]) -> str:
+    """What the row keeps of the evidence: nobody can guess back from it once the salt is deleted with the evidence."""
+    return hashlib.sha256(bytes.fromhex(salt) + canonical(evidence)).hexdigest()
+
+
+def wording(text: str, locale: str, version: str) -> str:
+    """The digest by which a wording is found."""
+    return hashlib.sha256(canonical([text, locale, version])).hexdigest()
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat(timespec="microseconds")
+    return value if value is None or isinstance(value, int) else str(value)

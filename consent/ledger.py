@@ -1,0 +1,226 @@
+"""Writing down what people decide: the only writer of the ledger, of its evidence and wordings, and of the states."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+from django.db import transaction
+
+from consent import chain, subjects
+from consent.fold import Decision, Standing, fold
+from consent.models import ConsentEvidence, ConsentRecord, ConsentState, RefusedUpgrade, State, Topic, Wording
+from foundation.errors import Invalid, Problem
+from foundation.sql import statements
+from staff import actors
+
+EVERYTHING = "*"  # as a topic: all that is not transactional; as a channel: all channels
+Source = ConsentRecord.Source
+_sql = statements("consent", "ledger")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """What a person decided, or what somebody says that they did.
+
+    `wording` is the text they were shown, kept for ever and by digest; `evidence` is what else proves it, kept to the
+    minimum and erasable. `occurred_at` is when, if that is not now.
+    """
+
+    profile_id: UUID
+    topic: str
+    channel: str
+    state: str
+    source: str
+    occurred_at: datetime | None = None
+    wording: str = ""
+    locale: str = ""
+    version: str = ""
+    evidence: dict[str, Any] | None = None
+    message: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a choice: `recorded`, `unchanged` (it stood already), `refused`, or `gone` (no such person)."""
+
+    choice: Choice
+    verdict: str
+    state: str | None
+    reason: str = ""
+
+
+def record(choices: Sequence[Choice], *, now: datetime) -> list[Outcome]:
+    """Takes decisions in their order, all or none; one outcome each. A few statements, however many there are.
+
+    Nobody but the person can turn a refusal into a consent: such a choice is refused, and the attempt is kept.
+    A choice that stands already adds nothing, unless it brings evidence that is not there yet.
+    """
+    _check(choices)
+    with transaction.atomic():
+        book = _Book([choice.profile_id for choice in choices], now)
+        outcomes = [book.take(choice) for choice in choices]
+        book.write()
+    return outcomes
+
+
+def by_the_person(choice: Choice) -> bool:
+    """Whether the choice is the person's own act: on our pages, or through the API with evidence of it."""
+    return choice.source in (Source.PAGE, Source.DOUBLE_OPT_IN) or bool(choice.source == Source.API and choice.evidence)
+
+
+def _check(choices: Sequence[Choice]) -> None:
+    problems = []
+    for place, choice in enumerate(choices):
+        if choice.state not in State.values:
+            problems.append(Problem(f"[{place}].state", f"must be granted or denied, not {choice.state!r}"))
+        if choice.source not in Source.values:
+            problems.append(Problem(f"[{place}].source", f"must be one of {', '.join(Source.values)}"))
+    if problems:
+        raise Invalid(problems)
+
+
+_Key = tuple[UUID, str, str]
+
+
+class _Book:
+    """The ledger of some people, open for writing: their subjects are locked, so nobody else adds to it meanwhile."""
+
+    def __init__(self, profile_ids: Sequence[UUID], now: datetime) -> None:
+        self.now, self.actor = now, actors.current()
+        self.refs = subjects.lock_to_write(profile_ids, now)
+        people = list(self.refs)
+        self.standing: dict[_Key, Standing] = {
+            (profile, topic, channel): Standing(state, since, record, at)
+            for profile, topic, channel, state, record, since, at in _sql.rows("standing", {"profiles": people})
+        }
+        self.before = dict(self.standing)
+        self.heads = {ref: (seq, digest) for ref, seq, digest in _sql.rows("heads", {"refs": list(self.refs.values())})}
+        self.transactional = set(Topic.objects.filter(transactional=True).values_list("slug", flat=True))
+        self.known = self._evidence_held()
+        self.records: list[ConsentRecord] = []
+        self.evidence: list[ConsentEvidence] = []
+        self.wordings: dict[str, Wording] = {}
+        self.refused: list[RefusedUpgrade] = []
+
+    def _evidence_held(self) -> dict[UUID, Any]:
+        records = [standing.record for standing in self.standing.values()]
+        return dict(ConsentEvidence.objects.filter(record__in=records).values_list("record", "data"))
+
+    def take(self, choice: Choice) -> Outcome:
+        if choice.profile_id not in self.refs:
+            return Outcome(choice, "gone", None, "Nobody is known by this id (any more).")
+        key = (choice.profile_id, choice.topic, choice.channel)
+        standing = self.standing.get(key)
+        if standing and standing.state == choice.state and not self._is_new(choice.evidence, standing):
+            return Outcome(choice, "unchanged", standing.state)
+        if choice.state == State.GRANTED and self._has_refused(key) and not by_the_person(choice):
+            return self._refuse(choice)
+        row = self._append(choice, self._time(choice))
+        self.standing[key] = fold(standing, Decision(row.id, row.state, row.occurred_at))
+        return Outcome(choice, "recorded", self.standing[key].state)
+
+    def _is_new(self, evidence: dict[str, Any] | None, standing: Standing) -> bool:
+        return bool(evidence) and self.known.get(standing.record) != evidence
+
+    def _has_refused(self, key: _Key) -> bool:
+        profile, topic, channel = key
+        wider = (
+            [] if topic in self.transactional else [(profile, EVERYTHING, channel), (profile, EVERYTHING, EVERYTHING)]
+        )
+        standing = next((found for each in [key, *wider] if (found := self.standing.get(each))), None)
+        return standing is not None and standing.state == State.DENIED
+
+    def _refuse(self, choice: Choice) -> Outcome:
+        reason = (
+            f"They said no to {choice.topic} by {choice.channel}. Only they can take that back: "
+            f"on their preference page, or through the API with evidence of what they did."
+        )
+        self.refused.append(
+            RefusedUpgrade(
+                profile_id=choice.profile_id,
+                topic=choice.topic,
+                channel=choice.channel,
+                source=choice.source,
+                actor=self.actor,
+                at=self.now,
+                reason=reason,
+            )
+        )
+        return Outcome(choice, "refused", State.DENIED, reason)
+
+    def _time(self, choice: Choice) -> datetime:
+        if choice.occurred_at is not None:
+            return min(choice.occurred_at, self.now)
+        # What is done now comes after what stood before, even while the clock stands still; within one call it does
+        # not, so that of a yes and a no in one breath the no wins.
+        before = self.before.get((choice.profile_id, choice.topic, choice.channel))
+        return max(self.now, before.at + timedelta(microseconds=1)) if before else self.now
+
+    def _append(self, choice: Choice, occurred_at: datetime) -> ConsentRecord:
+        ref = self.refs[choice.profile_id]
+        seq, previous = self.heads.get(ref, (0, ""))
+        row = ConsentRecord(
+            id=uuid4(),
+            subject_ref=ref,
+            seq=seq + 1,
+            topic=choice.topic,
+            channel=choice.channel,
+            state=choice.state,
+            source=choice.source,
+            actor=self.actor,
+            wording=self._wording(choice),
+            locale=choice.locale,
+            message=choice.message,
+            occurred_at=occurred_at,
+            recorded_at=self.now,
+            previous=previous,
+        )
+        row.evidence = self._commit_to(choice.evidence, row.id)
+        row.hash = chain.link(row)
+        self.heads[ref] = (row.seq, row.hash)
+        self.records.append(row)
+        return row
+
+    def _wording(self, choice: Choice) -> str:
+        if not choice.wording:
+            return ""
+        digest = chain.wording(choice.wording, choice.locale, choice.version)
+        self.wordings[digest] = Wording(
+            digest=digest, text=choice.wording, locale=choice.locale, version=choice.version
+        )
+        return digest
+
+    def _commit_to(self, evidence: dict[str, Any] | None, record: UUID) -> str:
+        if not evidence:
+            return ""
+        salt = chain.salt()
+        self.evidence.append(ConsentEvidence(record=record, salt=salt, data=evidence, recorded_at=self.now))
+        self.known[record] = evidence
+        return chain.commitment(salt, evidence)
+
+    def write(self) -> None:
+        changed = [key for key, standing in self.standing.items() if self.before.get(key) != standing]
+        Wording.objects.bulk_create(self.wordings.values(), ignore_conflicts=True)
+        ConsentRecord.objects.bulk_create(self.records)
+        ConsentEvidence.objects.bulk_create(self.evidence)
+        RefusedUpgrade.objects.bulk_create(self.refused)
+        ConsentState.objects.bulk_create(
+            [_row(key, self.standing[key]) for key in changed],
+            update_conflicts=True,
+            unique_fields=["profile", "topic", "channel"],
+            update_fields=["state", "record", "since"],
+        )
+
+
+def _row(key: _Key, standing: Standing) -> ConsentState:
+    profile, topic, channel = key
+    return ConsentState(
+        profile_id=profile,
+        topic=topic,
+        channel=channel,
+        state=standing.state,
+        record=standing.record,
+        since=standing.since,
+    )

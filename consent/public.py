@@ -1,0 +1,70 @@
+"""What all pages that a token opens have in common: their headers, one 404, and 503 while the database is away."""
+
+import logging
+from collections.abc import Callable
+from functools import wraps
+
+from django.db import DatabaseError
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.csrf import csrf_exempt
+
+from foundation.errors import Refused
+
+View = Callable[..., HttpResponse]
+log = logging.getLogger(__name__)
+
+_HEADERS = {
+    "Cache-Control": "no-store, private",
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
+        "frame-ancestors 'none'; base-uri 'none'"
+    ),
+    # The token is in the address: no page that they go to next, and no search engine, gets to know it.
+    "Referrer-Policy": "no-referrer",
+    "X-Robots-Tag": "noindex, nofollow",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+def token_page(*methods: str) -> Callable[[View], View]:
+    """Serves a page to whoever has its token. It reads no session and sets no cookie, so there is none to forge by:
+    the token itself is the secret that a forged form would lack, which is why CSRF does not apply here.
+    """
+
+    def decorate(view: View) -> View:
+        @csrf_exempt
+        @wraps(view)
+        def serve(request: HttpRequest, token: str) -> HttpResponse:
+            response = _answer(view, request, token) if request.method in methods else _not_allowed(request, methods)
+            for name, value in _HEADERS.items():
+                response.headers[name] = value
+            # Django's own line about an error has the path in it, and so the token.
+            response._has_been_logged = True  # type: ignore[attr-defined]
+            return response
+
+        return serve
+
+    return decorate
+
+
+def _answer(view: View, request: HttpRequest, token: str) -> HttpResponse:
+    try:
+        return view(request, token)
+    except Http404:
+        return render(request, "consent/not_found.html", status=404)
+    except Refused as refusal:
+        return render(request, "consent/refused.html", {"refusal": refusal}, status=400)
+    except DatabaseError as error:
+        log.error("a customer's page was not served, for the database did not answer (%s)", type(error).__name__)
+        return render(request, "consent/unavailable.html", status=503, headers={"Retry-After": "60"})
+    except Exception:
+        log.exception("a customer's page failed")
+        return render(request, "consent/failed.html", status=500)
+
+
+def _not_allowed(request: HttpRequest, methods: tuple[str, ...]) -> HttpResponse:
+    allowed = ", ".join(methods)
+    if request.method == "OPTIONS":
+        return HttpResponse(status=204, headers={"Allow": allowed})
+    return HttpResponse(status=405, headers={"Allow": allowed})

@@ -1,0 +1,26 @@
+-- name: ensure
+-- Gives each person without a current subject one. In order of id, as all who lock subjects do, so that none wait in a circle.
+INSERT INTO consent_subject (ref, profile_id, current, created_at)
+SELECT gen_random_uuid(), p.id, true, %(now)s
+FROM profiles_profile p
+WHERE p.id = ANY(%(profiles)s)
+  AND NOT EXISTS (SELECT FROM consent_subject s WHERE s.profile_id = p.id AND s.current)
+ORDER BY p.id
+-- An erasure of the person waits, or has happened: then the row is not found and nothing is made.
+FOR KEY SHARE OF p
+-- Somebody else made it meanwhile: that one is the one.
+ON CONFLICT (profile_id) WHERE current DO NOTHING;
+
+-- name: lock_to_write
+-- The current subjects, held alone: one writer at a time adds to a person's chain.
+SELECT profile_id, ref FROM consent_subject
+WHERE profile_id = ANY(%(profiles)s) AND current
+ORDER BY profile_id
+FOR NO KEY UPDATE;
+
+-- name: lock_to_read
+-- The current subjects, held with others who read: whoever writes waits for us.
+SELECT profile_id, ref FROM consent_subject
+WHERE profile_id = ANY(%(profiles)s) AND current
+ORDER BY profile_id
+FOR SHARE;

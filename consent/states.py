@@ -1,0 +1,44 @@
+"""Who may be written to, now: the state that counts for a topic and a channel, and the lock under which it stays so."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from uuid import UUID
+
+from consent import subjects
+from consent.models import ConsentState, State, Topic
+from foundation import clock
+from foundation.sql import statements
+
+Key = tuple[UUID, str, str]
+"""A person, a topic and a channel."""
+
+_sql = statements("consent", "ledger")
+
+
+def of(profile_ids: Iterable[UUID], topic: str, channel: str) -> dict[UUID, ConsentState]:
+    """The state of those who have one. Who refused everything refused this topic too, unless it is transactional."""
+    return {profile: state for (profile, _, _), state in _find((p, topic, channel) for p in profile_ids).items()}
+
+
+def lock(keys: Iterable[Key], *, now: datetime | None = None) -> dict[Key, ConsentState]:
+    """The same for many (person, topic, channel), held: none of it changes until the caller's transaction ends.
+
+    The lock is `FOR SHARE` on the people's subjects, which every change takes for itself first. So a refusal that
+    committed before is seen here, and one that comes later waits until what was decided on is committed.
+    """
+    keys = list(keys)
+    subjects.lock_to_read((profile for profile, _, _ in keys), now or clock.now())
+    return _find(keys)
+
+
+def allows(topic: Topic, state: ConsentState | None) -> bool:
+    """Whether a topic may be sent: on the basis of consent only with a yes, on any other unless there is a no."""
+    if topic.basis == Topic.Basis.CONSENT:
+        return state is not None and state.state == State.GRANTED
+    return state is None or state.state != State.DENIED
+
+
+def _find(keys: Iterable[Key]) -> dict[Key, ConsentState]:
+    profiles, topics, channels = [list(column) for column in zip(*keys, strict=True)] or [[], [], []]
+    rows = _sql.rows("states", {"profiles": profiles, "topics": topics, "channels": channels})
+    return {(row[1], topic, channel): ConsentState(*row) for topic, channel, *row in rows}

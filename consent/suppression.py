@@ -1,0 +1,57 @@
+"""Which addresses must not be written to: kept as keyed hashes, so that they outlive the erasure of the person."""
+
+import hashlib
+import hmac
+import re
+import unicodedata
+from collections.abc import Iterable
+from datetime import datetime
+
+from django.conf import settings
+
+from consent.models import Suppression
+
+_PHONE = re.compile(r"\+?[\d\s().\-/]+")
+
+
+def hash_of(address: str) -> str:
+    """HMAC-SHA-256 of the address as `normalised`, by a key that is not in the database."""
+    key = settings.SUPPRESSION_KEY.encode()
+    return hmac.new(key, normalised(address).encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
+
+
+def normalised(address: str) -> str:
+    """One spelling for all that reach the same place: compatibility forms, case, white space, international domains.
+
+    `+tag` and dots stay: at some providers they lead to other people.
+    """
+    text = "".join(unicodedata.normalize("NFKC", address).split())
+    if _PHONE.fullmatch(text):
+        return re.sub(r"[^\d+]", "", text)
+    text = unicodedata.normalize("NFKC", text.casefold())
+    local, at, domain = text.rpartition("@")
+    return local + at + _ascii(domain.rstrip(".")) if at else text
+
+
+def _ascii(domain: str) -> str:
+    try:
+        return domain.encode("idna").decode()
+    except UnicodeError:  # no name that any mail could go to
+        return domain
+
+
+def find(channel: str, addresses: Iterable[str]) -> dict[str, list[Suppression]]:
+    """What stands against each address, by the address as given; an empty list where nothing does."""
+    hashes = {address: hash_of(address) for address in addresses}
+    found: dict[str, list[Suppression]] = {}
+    for row in Suppression.objects.filter(channel=channel, address_hash__in=set(hashes.values())).order_by("at"):
+        found.setdefault(row.address_hash, []).append(row)
+    return {address: list(found.get(digest, [])) for address, digest in hashes.items()}
+
+
+def add(channel: str, address: str, reason: str, now: datetime, scope: str, note: str = "") -> None:
+    """Suppresses the address from now on; for a reason that stands already nothing changes."""
+    Suppression.objects.bulk_create(
+        [Suppression(channel=channel, address_hash=hash_of(address), reason=reason, at=now, scope=scope, note=note)],
+        ignore_conflicts=True,
+    )
