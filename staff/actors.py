@@ -15,7 +15,7 @@ def current() -> str:
 
 
 @contextmanager
-def acting(actor: str) -> Iterator[None]:
+def acting_as(actor: str) -> Iterator[None]:
     """Says who acts for the time of the block."""
     token = _actor.set(actor)
     try:
@@ -35,5 +35,5 @@ class ActorMiddleware:
         if not request.path.startswith("/admin/"):
             return self.get_response(request)
         user = request.user
-        with acting(f"user:{user.get_username()}" if user.is_authenticated else "system"):
+        with acting_as(f"user:{user.get_username()}" if user.is_authenticated else "system"):
             return self.get_response(request)

@@ -44,8 +44,26 @@ class Key(models.Model):
     expires_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
 
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(kind="secret") | models.Q(scopes=[]), name="write_keys_have_no_scopes"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(rate_per_minute=None) | models.Q(rate_per_minute__gt=0),
+                name="a_rate_lets_something_pass",
+            ),
+        ]
+
     def __str__(self) -> str:
         return f"{self.name} ({self.prefix}…)"
+
+
+class KeySpending(models.Model):
+    """How far a key has used up its rate limit: the moment up to which its items are paid for (`staff.keys.spend`)."""
+
+    key = models.OneToOneField(Key, primary_key=True, on_delete=models.CASCADE, related_name="spending")
+    paid_until = models.DateTimeField()
 
 
 class AuditEntry(models.Model):
