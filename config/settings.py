@@ -1,6 +1,7 @@
 """All settings, from the environment. docs/operators.md lists what may be set and what it means."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -30,12 +31,20 @@ DEBUG = env.bool("DEBUG", default=False)
 SECRET_KEY = _secret("SECRET_KEY", lambda: home.secret("SECRET_KEY"))
 # Keys for links in messages: a JSON object of key id to key. The last one signs, all of them verify.
 LINK_KEYS: dict[str, str] = json.loads(_secret("LINK_KEYS", home.link_keys))
+# Keys the hashes of suppressed addresses, which outlive an erasure. Losing or changing it forgets them all.
+SUPPRESSION_KEY = _secret("SUPPRESSION_KEY", lambda: home.secret("SUPPRESSION_KEY"))
 # Where customers and staff reach us; links in messages are made from this and never from a request's Host.
+HOST = env.str("HOST", default="127.0.0.1")
 PORT = env.int("PORT", default=8000)
 BASE_URL = env.str("BASE_URL", default=f"http://127.0.0.1:{PORT}").rstrip("/")
 _host = BASE_URL.split("://", 1)[1].split("/")[0].rsplit(":", 1)[0]
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[_host, "127.0.0.1", "localhost", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[BASE_URL])
+
+# How many processes and threads `manage.py up` gives its parts.
+WEB_PROCESSES = env.int("WEB_PROCESSES", default=1)
+WEB_THREADS = env.int("WEB_THREADS", default=4)
+WORKER_PROCESSES = env.int("WORKER_PROCESSES", default=2)
 
 # "manual": every process reads the time from one row, which `manage.py tick` moves. For stories and training.
 CAIRN_CLOCK = env.str("CAIRN_CLOCK", default="")
@@ -118,9 +127,9 @@ def _database(address: dict[str, Any]) -> dict[str, Any]:
 
 
 if EMBEDDED:
-    DATABASES = {
-        name: _database(postgres.address(role)) for name, role in (("default", postgres.APP), ("owner", postgres.OWNER))
-    }
+    DATABASES = {"default": _database(postgres.address(postgres.APP))}
+    if os.environ.get("CAIRN_SUPERVISED") != "app":  # web, worker and beat do without, as they do on real servers
+        DATABASES["owner"] = _database(postgres.address(postgres.OWNER))
 else:
     DATABASES = {"default": _database(env.db_url("DATABASE_URL"))}
     if env.str("DATABASE_OWNER_URL", default=""):
@@ -285,12 +294,13 @@ UNFOLD: dict[str, Any] = {
     },
 }
 
+LOG_LEVEL = env.str("LOG_LEVEL", default="INFO").upper()
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(levelname)s %(name)s: %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
+    "root": {"handlers": ["console"], "level": LOG_LEVEL},
     "loggers": {
         "django.request": {"level": "ERROR"},
         "celery.worker.strategy": {"level": "WARNING"},

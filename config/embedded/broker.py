@@ -1,13 +1,11 @@
 """The embedded broker: Valkey from a wheel, on a unix socket; the same transport as a Redis in production."""
 
-import signal
-import subprocess
 import sysconfig
 from pathlib import Path
 
 import redis
 
-from config.embedded import children, home
+from config.embedded import home
 
 
 def program() -> Path:
@@ -36,24 +34,9 @@ def answers() -> bool:
         return False
 
 
-def start() -> subprocess.Popen[bytes]:
-    """Starts the broker and returns once it answers. What it holds are wake-ups alone, kept to the second."""
+def command() -> list[str | Path]:
+    """What runs the broker. It holds wake-ups alone, kept to the second."""
     data = home.folder("broker")
-    command: list[str | Path] = [
-        program(),
-        "--port",
-        "0",
-        "--unixsocket",
-        socket(),
-        "--unixsocketperm",
-        "700",
-        "--dir",
-        data,
-    ]
-    command += ["--appendonly", "yes", "--appendfsync", "everysec", "--save", "", "--daemonize", "no"]
-    with (data / "broker.log").open("ab") as out:
-        child = children.spawn(command, stdout=out)
-    if not children.wait_for(answers, child, 20):
-        children.stop(child, signal.SIGTERM, 2)
-        raise RuntimeError(f"The embedded broker did not start; {data / 'broker.log'} says why.")
-    return child
+    place = ["--port", "0", "--unixsocket", str(socket()), "--unixsocketperm", "700", "--dir", str(data)]
+    kept = ["--appendonly", "yes", "--appendfsync", "everysec", "--save", ""]
+    return [program(), *place, *kept, "--daemonize", "no", "--loglevel", "warning"]

@@ -41,7 +41,7 @@ def sockets() -> Path:
 
 def lock(name: str) -> IO[str]:
     """A file to be locked with flock; its locks end with the process that holds them, however that ends."""
-    return (sockets() / f"{name}.lock").open("w")
+    return (sockets() / f"{name}.lock").open("a+")
 
 
 def secret(name: str, length: int = 50) -> str:

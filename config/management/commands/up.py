@@ -1,0 +1,263 @@
+"""Everything under one parent: what is not configured elsewhere is started here, prepared, and kept alive."""
+
+import fcntl
+import json
+import os
+import signal
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import connection, connections
+from django.db.migrations.executor import MigrationExecutor
+
+from config import schedule, statics
+from config.embedded import broker, home, lending
+from config.supervisor import Part, Supervisor
+
+PARTS = ("web", "worker", "beat", "maintenance")
+_WIDTH = max(len(name) for name in PARTS)
+_TO_START = 60.0  # seconds that the database, the broker and another installation's migrations get
+
+
+class _Ended(Exception):
+    """Somebody asked us to end while we were preparing."""
+
+
+class Command(BaseCommand):
+    help = "Starts Cairn: the database and the broker where none are configured, web, worker, beat and maintenance."
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--only",
+            metavar="PART,…",
+            help=f"these parts alone, of {', '.join(PARTS)}; for several machines with real servers",
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        self._asked_to_end = self._preparing = False
+        self._supervisor = Supervisor(self._say)
+        parts = _parts(options["only"])
+        with ExitStack() as held:
+            for part in parts:
+                held.enter_context(_only_one(part))
+            for asked in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+                signal.signal(asked, self._end)
+            self._run(parts)
+
+    def _run(self, parts: list[str]) -> None:
+        with ExitStack() as share:
+            try:
+                with self._interruptible():
+                    self._start_services(share)
+                    self._prepare(parts)
+                for name in parts:
+                    self._supervisor.start(_part(name))
+                self._watch(parts)
+            except _Ended:
+                pass
+            finally:
+                self._end_all(share)
+
+    # ── What is needed before the parts can start ────────────────────────────────────────────────────────────────────
+
+    def _start_services(self, share: ExitStack) -> None:
+        if lending.is_embedded():
+            self._tell("Starting the database.")
+            share.enter_context(lending.share())
+            self._supervisor.start(Part("database", lending.keeper(), lending.keeper_env(), last_words=None))
+        if not os.environ.get("CELERY_BROKER_URL"):
+            self._tell("Starting the broker.")
+            self._supervisor.start(Part("broker", broker.command(), dict(os.environ), last_words=signal.SIGTERM))
+            self._await("broker", broker.answers)
+        if lending.is_embedded():
+            self._await("database", lending.is_ready)
+
+    def _await(self, name: str, ready: Any) -> None:
+        until = time.monotonic() + _TO_START
+        while not ready():
+            self._supervisor.turn(0.03)
+            if self._supervisor.fell(name) or time.monotonic() > until:
+                raise CommandError(f"The embedded {name} did not start; {home.home()} holds its log.")
+
+    def _prepare(self, parts: list[str]) -> None:
+        if "owner" in connections:
+            waiting = _unapplied("owner")
+            if waiting:
+                self._tell(f"Applying {waiting} migrations.")
+            call_command("migrate", verbosity=0, interactive=False, skip_checks=True)
+        else:
+            self._await_migrations()
+        if "web" in parts and statics.collect():
+            self._tell("Collected the static files.")
+        if "beat" in parts:
+            schedule.sync()
+        connections.close_all()
+
+    def _await_migrations(self) -> None:
+        """Somebody else migrates: whoever has DATABASE_OWNER_URL."""
+        until = time.monotonic() + _TO_START
+        while waiting := _unapplied("default"):
+            if time.monotonic() > until:
+                raise CommandError(
+                    f"{waiting} migrations are to be applied: run `manage.py migrate` with DATABASE_OWNER_URL set."
+                )
+            self._tell(f"Waiting for somebody to apply {waiting} migrations.")
+            connection.close()
+            time.sleep(2)
+
+    # ── While it runs, and its end ───────────────────────────────────────────────────────────────────────────────────
+
+    def _watch(self, parts: list[str]) -> None:
+        ready, began = "web" not in parts, time.monotonic()
+        asked = told = began
+        if ready:
+            self._tell(f"Running: {', '.join(parts)}.")
+        while not self._asked_to_end:
+            self._supervisor.turn()
+            if ready or time.monotonic() - asked < 0.25:
+                continue
+            asked = time.monotonic()
+            ready, missing = _ask_readyz()
+            if ready:
+                self._tell(f"Cairn is ready at {settings.BASE_URL} ({time.monotonic() - began:.1f} s).")
+            elif time.monotonic() - told > 10:
+                told = time.monotonic()
+                self._tell(f"Not ready yet. {missing}")
+
+    def _end_all(self, share: ExitStack) -> None:
+        self._tell("Ending.")
+        end = self._supervisor.end
+        end(["web", "maintenance"], signal.SIGTERM, 2)
+        end(["beat"], signal.SIGTERM, 1)
+        end(["worker"], signal.SIGTERM, 2.5)
+        end(["broker"], signal.SIGTERM, 1)
+        share.close()  # the keeper ends the server when nobody else has a share in it
+        end(["database"], None, 3)
+        self._tell("Ended.")
+
+    def _end(self, signum: int, frame: FrameType | None) -> None:
+        already, self._asked_to_end = self._asked_to_end, True
+        if self._preparing and not already:
+            raise _Ended
+
+    @contextmanager
+    def _interruptible(self) -> Iterator[None]:
+        """While this lasts, a signal to end cuts short whatever runs."""
+        self._preparing = True
+        try:
+            if self._asked_to_end:
+                raise _Ended
+            yield
+        finally:
+            self._preparing = False
+
+    def _tell(self, sentence: str) -> None:
+        self._say("cairn", sentence)
+
+    def _say(self, who: str, line: str) -> None:
+        try:
+            self.stdout.write(f"{who:<{_WIDTH}} | {line}")
+            self.stdout.flush()
+        except OSError:
+            pass  # nobody reads us any more, which is no reason to fall
+
+
+def _parts(only: str | None) -> list[str]:
+    if only is None:
+        return [part for part in PARTS if part != "maintenance" or "owner" in connections]
+    chosen = [part.strip() for part in only.split(",") if part.strip()]
+    for part in chosen:
+        if part not in PARTS:
+            raise CommandError(f"There is no part {part!r}: choose of {', '.join(PARTS)}.")
+    if not chosen:
+        raise CommandError(f"--only names no part: choose of {', '.join(PARTS)}.")
+    if lending.is_embedded() or not os.environ.get("CELERY_BROKER_URL"):
+        raise CommandError(
+            "--only is for real servers, which several machines share: set DATABASE_URL and CELERY_BROKER_URL."
+        )
+    if "maintenance" in chosen and "owner" not in connections:
+        raise CommandError("The part maintenance needs DATABASE_OWNER_URL: only the owner makes and drops tables.")
+    return [part for part in PARTS if part in chosen]
+
+
+@contextmanager
+def _only_one(part: str) -> Iterator[None]:
+    """Holds the lock of `part` in this CAIRN_HOME; refuses where another `up` has it."""
+    with home.lock(f"up-{part}") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            raise CommandError(
+                f"Cairn already runs with this CAIRN_HOME ({home.home()}, process {lock.read() or 'unknown'})."
+                " End it first, or choose another CAIRN_HOME and PORT."
+            ) from None
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        yield
+
+
+def _part(name: str) -> Part:
+    celery: list[str | Path] = [sys.executable, *_NO_ROOT_WARNING, "-m", "celery", "--quiet", "-A", "config.celery"]
+    manage: list[str | Path] = [sys.executable, home.BASE / "manage.py"]
+    level = ["--loglevel", settings.LOG_LEVEL]
+    commands: dict[str, list[str | Path]] = {
+        "web": _web(),
+        "worker": [*celery, "worker", *level, "--concurrency", str(settings.WORKER_PROCESSES), *_LONELY],
+        "beat": [*celery, "beat", *level, "--pidfile="],
+        "maintenance": [*manage, "maintain", "--every", "3600", "--skip-checks"],
+    }
+    return Part(name, commands[name], _env(name))
+
+
+_NO_ROOT_WARNING = ["-W", "ignore:You're running the worker with superuser privileges"]
+_LONELY = ["--without-gossip", "--without-mingle", "--without-heartbeat"]  # our workers have nothing to say to others
+
+
+def _web() -> list[str | Path]:
+    command: list[str | Path] = [sys.executable, "-m", "granian", "--interface", "wsgi", "--no-ws"]
+    command += ["--host", settings.HOST, "--port", str(settings.PORT), "--log-level", "error"]
+    command += ["--workers", str(settings.WEB_PROCESSES), "--blocking-threads", str(settings.WEB_THREADS)]
+    return [*command, "config.wsgi:application"]
+
+
+def _env(name: str) -> dict[str, str]:
+    """A child's environment: only maintenance learns how to become the owner of the tables."""
+    env = {**lending.keeper_env(), "PYTHONUNBUFFERED": "1", "CAIRN_SUPERVISED": "app"}
+    if name == "maintenance":
+        return {**env, "CAIRN_SUPERVISED": "maintenance"}
+    env.pop("DATABASE_OWNER_URL", None)
+    return env
+
+
+def _unapplied(alias: str) -> int:
+    executor = MigrationExecutor(connections[alias])
+    return len(executor.migration_plan(executor.loader.graph.leaf_nodes()))
+
+
+def _ask_readyz() -> tuple[bool, str]:
+    host = "127.0.0.1" if settings.HOST in ("0.0.0.0", "::", "") else settings.HOST  # noqa: S104 (compared, not bound)
+    request = urllib.request.Request(f"http://{host}:{settings.PORT}/readyz", headers={"Host": "127.0.0.1"})
+    try:
+        with urllib.request.urlopen(request, timeout=5):  # noqa: S310 (http, at our own address)
+            return True, ""
+    except urllib.error.HTTPError as error:
+        try:
+            missing = json.load(error).get("missing", {})
+        except ValueError:
+            return False, f"The web process answers {error.code}."
+        return False, " ".join(f"{what}: {why}." for what, why in missing.items())
+    except OSError:
+        return False, "The web process does not answer."
