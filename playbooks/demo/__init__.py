@@ -1,0 +1,1 @@
+"""How Cairn is shown: published behaviour, told through the front door as if it happened now."""

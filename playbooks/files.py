@@ -1,0 +1,58 @@
+"""Playbooks as files: topics, templates, segments and journeys that belong together, in YAML."""
+
+from dataclasses import dataclass, field
+from importlib import resources
+from typing import Any
+
+import yaml
+
+from foundation.errors import Invalid
+
+_PARTS = ("topics", "templates", "segments", "journeys")
+
+
+@dataclass(frozen=True)
+class Playbook:
+    """What a file holds: each part a list of definitions, in the words of the verbs that save them."""
+
+    slug: str
+    name: str
+    what: str
+    topics: list[dict[str, Any]] = field(default_factory=list)
+    templates: list[dict[str, Any]] = field(default_factory=list)
+    segments: list[dict[str, Any]] = field(default_factory=list)
+    journeys: list[dict[str, Any]] = field(default_factory=list)
+
+
+def slugs() -> list[str]:
+    """The playbooks that come with Cairn."""
+    return sorted(file.name.removesuffix(".yaml") for file in _library().iterdir() if file.name.endswith(".yaml"))
+
+
+def load(slug: str) -> Playbook:
+    """The playbook of that name from the library."""
+    file = _library() / f"{slug}.yaml"
+    if not file.is_file():
+        raise Invalid.at("", f"There is no playbook {slug!r}; there are {', '.join(slugs())}.")
+    return read(slug, file.read_text(encoding="utf-8"))
+
+
+def read(slug: str, text: str) -> Playbook:
+    """The playbook in a file's text; says what is wrong with it where something is."""
+    try:
+        found = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise Invalid.at("", f"The playbook {slug} is no YAML: {error}") from None
+    if not isinstance(found, dict):
+        raise Invalid.at("", f"The playbook {slug} must hold name, what and {', '.join(_PARTS)}.")
+    if unknown := sorted(found.keys() - {"name", "what", *_PARTS}):
+        raise Invalid.at(str(unknown[0]), "is no part of a playbook")
+    for part in _PARTS:
+        rows = found.setdefault(part, [])
+        if not isinstance(rows, list) or not all(isinstance(row, dict) and row.get("slug") for row in rows):
+            raise Invalid.at(part, "must be a list of definitions, each with a slug")
+    return Playbook(slug=slug, **{"name": slug, "what": "", **found})
+
+
+def _library() -> Any:
+    return resources.files("playbooks") / "library"

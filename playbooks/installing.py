@@ -1,0 +1,47 @@
+"""Makes what a playbook holds: from the topics up, through the verbs that staff's own work goes through."""
+
+from datetime import datetime
+
+from django.db import transaction
+
+from consent import topics
+from foundation.errors import Invalid, Problem
+from journeys import publishing
+from messaging import templates
+from playbooks.files import Playbook
+from segments import definitions
+
+
+def install(playbook: Playbook, *, now: datetime, publish: bool = True) -> None:
+    """Saves all of it, live, and publishes its journeys; all or nothing. Done twice, nothing changes the second time."""
+    reason = f"From the playbook {playbook.name}"
+    with transaction.atomic():
+        for row in playbook.topics:
+            with _at(playbook, "topics", row["slug"]):
+                topics.save(**row, now=now)
+        for row in playbook.templates:
+            with _at(playbook, "templates", row["slug"]):
+                templates.save(**row, reason=reason, now=now)
+        for row in playbook.segments:
+            with _at(playbook, "segments", row["slug"]):
+                definitions.save(**{"status": "live", **row}, reason=reason, now=now)
+        for row in playbook.journeys:
+            with _at(playbook, "journeys", row["slug"]):
+                publishing.save(**row, reason=reason, now=now)
+                if publish:
+                    publishing.publish(row["slug"], reason=reason, now=now)
+
+
+class _at:
+    """Says of what is refused inside which definition of which file it belongs to."""
+
+    def __init__(self, playbook: Playbook, part: str, slug: str) -> None:
+        self.place = f"{playbook.slug}.{part}.{slug}"
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, Invalid):
+            problems = [Problem(f"{self.place}.{problem.path}".rstrip("."), problem.reason) for problem in error.problems]
+            raise Invalid(problems) from error
