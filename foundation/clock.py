@@ -26,6 +26,14 @@ def now() -> datetime:
     return moment
 
 
+def wall() -> datetime:
+    """Real time, whatever a manual clock says."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        moment: datetime = cursor.fetchone()[0]
+    return moment
+
+
 def set_to(at: datetime) -> None:
     """Moves the manual clock to `at`; only forwards, since what has happened stays so."""
     with connection.cursor() as cursor:
