@@ -3,3 +3,6 @@ from django.apps import AppConfig
 
 class ConsentConfig(AppConfig):
     name = "consent"
+
+    def ready(self) -> None:
+        from consent import answers, merging  # noqa: F401 (they join what the registry asks)

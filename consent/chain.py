@@ -3,6 +3,7 @@
 import hashlib
 import json
 import secrets
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -34,7 +35,12 @@ def canonical(value: Any) -> bytes:
 
 def link(record: ConsentRecord) -> str:
     """The hash of a row: SHA-256 over the canonical JSON of all its fields, the hash of the row before among them."""
-    return hashlib.sha256(canonical({name: _plain(getattr(record, name)) for name in HASHED})).hexdigest()
+    return digest(getattr(record, name) for name in HASHED)
+
+
+def digest(values: Iterable[Any]) -> str:
+    """The same, of the fields' values in the order of `HASHED`."""
+    return hashlib.sha256(canonical(dict(zip(HASHED, map(_plain, values), strict=True)))).hexdigest()
 
 
 def salt() -> str:

@@ -1,8 +1,9 @@
 """Writing down what people decide: the only writer of the ledger, of its evidence and wordings, and of the states."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from operator import itemgetter
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -17,6 +18,7 @@ from staff import actors
 
 EVERYTHING = "*"  # as a topic: all that is not transactional; as a channel: all channels
 Source = ConsentRecord.Source
+_TOPIC_LENGTH, _CHANNEL_LENGTH = 50, 20
 _sql = statements("consent", "ledger")
 
 
@@ -43,19 +45,24 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a choice: `recorded`, `unchanged` (it stood already), `refused`, or `gone` (no such person)."""
+    """What became of a choice: `recorded`, `unchanged` (it stood already), `refused`, or `gone` (no such person).
+
+    `rows` are what it added to the ledger: several where a refusal of everything reached consents to single topics.
+    """
 
     choice: Choice
     verdict: str
     state: str | None
     reason: str = ""
+    rows: tuple[ConsentRecord, ...] = ()
 
 
 def record(choices: Sequence[Choice], *, now: datetime) -> list[Outcome]:
     """Takes decisions in their order, all or none; one outcome each. A few statements, however many there are.
 
     Nobody but the person can turn a refusal into a consent: such a choice is refused, and the attempt is kept.
-    A choice that stands already adds nothing, unless it brings evidence that is not there yet.
+    A choice that stands already adds nothing, unless it is a consent that brings evidence which is not there yet.
+    A refusal of everything (`EVERYTHING`) also takes back each consent that stands within its reach.
     """
     _check(choices)
     with transaction.atomic():
@@ -71,14 +78,35 @@ def by_the_person(choice: Choice) -> bool:
 
 
 def _check(choices: Sequence[Choice]) -> None:
-    problems = []
-    for place, choice in enumerate(choices):
-        if choice.state not in State.values:
-            problems.append(Problem(f"[{place}].state", f"must be granted or denied, not {choice.state!r}"))
-        if choice.source not in Source.values:
-            problems.append(Problem(f"[{place}].source", f"must be one of {', '.join(Source.values)}"))
+    known = set(Topic.objects.filter(slug__in={choice.topic for choice in choices}).values_list("slug", flat=True))
+    problems = [
+        Problem(f"[{place}].{field}", reason)
+        for place, choice in enumerate(choices)
+        for field, reason in _wrong_with(choice, known)
+    ]
     if problems:
         raise Invalid(problems)
+
+
+def _wrong_with(choice: Choice, topics: set[str]) -> Iterator[tuple[str, str]]:
+    if choice.state not in State.values:
+        yield "state", f"must be granted or denied, not {choice.state!r}"
+    if choice.source not in Source.values:
+        yield "source", f"must be one of {', '.join(Source.values)}"
+    if not (0 < len(choice.channel) <= _CHANNEL_LENGTH):
+        yield "channel", "must name a channel, such as email"
+    if not all(isinstance(value, str | bool) for value in (choice.evidence or {}).values()):
+        yield "evidence", "holds texts and yes or no, nothing else"  # what reads back exactly as it was committed to
+    if choice.channel == EVERYTHING != choice.topic:
+        yield "channel", "names all channels, which goes with all topics only; name one"
+    if choice.topic == EVERYTHING:
+        if choice.state == State.GRANTED and choice.source != Source.PAGE:
+            yield "topic", "nobody can agree to everything at once; name the topic"
+    # A refusal is taken whatever it names: a topic that is gone is refused all the same.
+    elif not choice.topic or len(choice.topic) > _TOPIC_LENGTH or "\0" in choice.topic:
+        yield "topic", "must be the slug of a topic"
+    elif choice.state == State.GRANTED and choice.topic not in topics:
+        yield "topic", f"there is no topic {choice.topic!r}; make it first, or name another"
 
 
 _Key = tuple[UUID, str, str]
@@ -112,17 +140,44 @@ class _Book:
         if choice.profile_id not in self.refs:
             return Outcome(choice, "gone", None, "Nobody is known by this id (any more).")
         key = (choice.profile_id, choice.topic, choice.channel)
-        standing = self.standing.get(key)
-        if standing and standing.state == choice.state and not self._is_new(choice.evidence, standing):
-            return Outcome(choice, "unchanged", standing.state)
         if choice.state == State.GRANTED and self._has_refused(key) and not by_the_person(choice):
             return self._refuse(choice)
-        row = self._append(choice, self._time(choice))
-        self.standing[key] = fold(standing, Decision(row.id, row.state, row.occurred_at))
-        return Outcome(choice, "recorded", self.standing[key].state)
+        rows = [self._take(each) for each in (choice, *self._within_reach(choice)) if self._adds(each)]
+        standing = self.standing[key]
+        return Outcome(choice, "recorded" if rows else "unchanged", standing.state, rows=tuple(rows))
 
-    def _is_new(self, evidence: dict[str, Any] | None, standing: Standing) -> bool:
-        return bool(evidence) and self.known.get(standing.record) != evidence
+    def _take(self, choice: Choice) -> ConsentRecord:
+        key = (choice.profile_id, choice.topic, choice.channel)
+        row = self._append(choice, self._time(choice))
+        self.standing[key] = fold(self.standing.get(key), Decision(row.id, row.state, row.occurred_at))
+        return row
+
+    def _adds(self, choice: Choice) -> bool:
+        standing = self.standing.get((choice.profile_id, choice.topic, choice.channel))
+        if standing is None or standing.state != choice.state:
+            return True
+        # A refusal needs no more proof than itself.
+        return (
+            choice.state == State.GRANTED
+            and bool(choice.evidence)
+            and self.known.get(standing.record) != choice.evidence
+        )
+
+    def _within_reach(self, choice: Choice) -> list[Choice]:
+        """The consents to single topics that a refusal of everything takes back.
+
+        A merge says of each topic itself what stands: of two people one may have agreed after they refused everything.
+        """
+        if choice.topic != EVERYTHING or choice.state != State.DENIED or choice.source == Source.MERGE:
+            return []
+        return [
+            replace(choice, topic=topic, channel=channel)
+            for (profile, topic, channel), standing in sorted(self.standing.items(), key=itemgetter(0))
+            if profile == choice.profile_id
+            and standing.state == State.GRANTED
+            and choice.channel in (channel, EVERYTHING)
+            and topic not in self.transactional
+        ]
 
     def _has_refused(self, key: _Key) -> bool:
         profile, topic, channel = key

@@ -180,4 +180,16 @@ class Preference(models.Model):
     paused_until = models.DateTimeField(null=True, blank=True)
     hours_from = models.TimeField(null=True, blank=True)
     hours_to = models.TimeField(null=True, blank=True)
+    # What they chose themselves; what the product sends about them stays on the profile, and counts where this is "".
+    time_zone = models.CharField(max_length=64, blank=True, default="")
+    language = models.CharField(max_length=20, blank=True, default="")
     token_epoch = models.PositiveIntegerField(default=0, help_text="Raised to make earlier links to the page useless.")
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(hours_from=None, hours_to=None)
+                | models.Q(hours_from__isnull=False, hours_to__isnull=False),
+                name="hours_have_both_ends",
+            )
+        ]

@@ -98,7 +98,13 @@ def now() -> datetime:
 
 
 @pytest.fixture
-def person(db: None, now: datetime) -> Callable[..., Profile]:
+def database(request: pytest.FixtureRequest) -> None:
+    """The database that the test plays in: a clone of its own where it asked for `transactional_db`, else `db`."""
+    request.getfixturevalue("transactional_db" if "transactional_db" in request.fixturenames else "db")
+
+
+@pytest.fixture
+def person(database: None, now: datetime) -> Callable[..., Profile]:
     """Makes people, known by `external_id`, or anonymous without one."""
 
     def make(external_id: str | None = None, **fields: Any) -> Profile:

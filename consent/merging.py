@@ -1,0 +1,98 @@
+"""Consent when profiles merge: of two decisions the more restrictive stands, and nothing is forgotten."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from consent import ledger, subjects
+from consent.ledger import EVERYTHING, Choice
+from consent.models import ConsentRecord, State, Topic
+from foundation import clock, registry
+from foundation.sql import statements
+
+_sql = statements("consent", "merging")
+
+Choices = dict[tuple[str, str], tuple[str, datetime]]
+"""By topic and channel: the state, and since when."""
+
+
+class Pair(Protocol):
+    survivor_id: UUID
+    absorbed_id: UUID
+
+
+@registry.absorb.join
+def absorb(merges: Sequence[Pair]) -> None:
+    """Gives the survivors what they and the absorbed decided, as new rows of their ledgers; both chains stay.
+
+    Who decided nothing is no more restrictive than who did: an anonymous visitor's silence takes back no consent.
+    """
+    into = _final(merges)
+    _sql.rows("lock_absorbed", {"absorbed": list(into)})
+    told = {row[0] for row in _sql.rows("have_history", {"profiles": list(into)})}
+    into = {absorbed: survivor for absorbed, survivor in into.items() if absorbed in told}
+    if not into:
+        return
+    now = clock.now()
+    subjects.lock_to_write([*into, *into.values()], now)
+    ledger.record(list(_choices(into)), now=now)
+    moved = {"survivors": list(into.values()), "absorbed": list(into)}
+    for statement in ("subjects", "refused", "preferences"):
+        _sql.run(statement, moved)
+
+
+def _final(merges: Sequence[Pair]) -> dict[UUID, UUID]:
+    """Absorbed to survivor, where a survivor may be absorbed in its turn by a later merge of the same batch."""
+    into: dict[UUID, UUID] = {}
+    for merge in merges:
+        for absorbed, survivor in into.items():
+            if survivor == merge.absorbed_id:
+                into[absorbed] = merge.survivor_id
+        into[merge.absorbed_id] = merge.survivor_id
+    return into
+
+
+def _choices(into: dict[UUID, UUID]) -> Iterable[Choice]:
+    transactional = set(Topic.objects.filter(transactional=True).values_list("slug", flat=True))
+    everybody: dict[UUID, Choices] = {person: {} for person in (*into, *into.values())}
+    for profile, topic, channel, state, since in _sql.rows("choices", {"profiles": list(everybody)}):
+        everybody[profile][topic, channel] = state, since
+    for absorbed, survivor in into.items():
+        before = everybody[survivor]
+        merged = most_restrictive(before, everybody[absorbed], transactional)
+        everybody[survivor] = {**before, **merged}
+        # Consents first: behind a refusal of everything they would count as an attempt to undo it.
+        for (topic, channel), (state, since) in sorted(merged.items(), key=lambda item: item[1][0] == State.DENIED):
+            yield Choice(
+                profile_id=survivor,
+                topic=topic,
+                channel=channel,
+                state=state,
+                source=ConsentRecord.Source.MERGE,
+                occurred_at=since,
+            )
+
+
+def most_restrictive(mine: Choices, theirs: Choices, transactional: Iterable[str] = ()) -> Choices:
+    """What changes in `mine`: what either refused is refused, what one alone agreed to is agreed to."""
+    always = set(transactional)
+    changes: Choices = {}
+    for key in sorted({*mine, *theirs}):
+        both = [found for choices in (mine, theirs) if (found := _that_counts(choices, key, always))]
+        if key[0] == EVERYTHING:
+            both = [found for found in both if found[0] == State.DENIED]
+        strictest = next((found for found in both if found[0] == State.DENIED), both[0] if both else None)
+        own = mine.get(key)
+        silent = own is None and (key not in theirs or theirs[key][0] != (strictest or ("",))[0])
+        if strictest and not silent and (own is None or own[0] != strictest[0]):
+            changes[key] = strictest
+    return changes
+
+
+def _that_counts(choices: Choices, key: tuple[str, str], always: set[str]) -> tuple[str, datetime] | None:
+    topic, channel = key
+    wider = [] if topic in always else [(EVERYTHING, channel), (EVERYTHING, EVERYTHING)]
+    if own := choices.get(key):
+        return own
+    return next((found for each in wider if (found := choices.get(each)) and found[0] == State.DENIED), None)

@@ -1,0 +1,42 @@
+-- name: lock_absorbed
+-- The profiles that are about to go. Whoever wants to give one a subject waits, and then finds it gone.
+SELECT id FROM profiles_profile WHERE id = ANY(%(absorbed)s) ORDER BY id FOR UPDATE;
+
+-- name: choices
+-- What stands for these people, refusals of everything among it.
+SELECT profile_id, topic, channel, state, since FROM consent_consentstate WHERE profile_id = ANY(%(profiles)s);
+
+-- name: have_history
+-- Those of them who have any: a chain, or a wish.
+SELECT profile_id FROM consent_subject WHERE profile_id = ANY(%(profiles)s)
+UNION
+SELECT profile_id FROM consent_preference WHERE profile_id = ANY(%(profiles)s);
+
+-- name: subjects
+-- The chains of the absorbed go on to tell what led here, but nothing more is added to them.
+UPDATE consent_subject s SET profile_id = m.survivor, current = false
+FROM unnest(%(survivors)s::uuid[], %(absorbed)s::uuid[]) AS m(survivor, absorbed)
+WHERE s.profile_id = m.absorbed;
+
+-- name: refused
+UPDATE consent_refusedupgrade r SET profile_id = m.survivor
+FROM unnest(%(survivors)s::uuid[], %(absorbed)s::uuid[]) AS m(survivor, absorbed)
+WHERE r.profile_id = m.absorbed;
+
+-- name: preferences
+-- The wish for less and the longer pause win; all else is the survivor's, and the absorbed's where they wished nothing.
+INSERT INTO consent_preference AS mine
+    (profile_id, intensity, paused_until, hours_from, hours_to, time_zone, language, token_epoch)
+SELECT DISTINCT ON (m.survivor)
+    m.survivor, p.intensity, p.paused_until, p.hours_from, p.hours_to, p.time_zone, p.language, p.token_epoch
+FROM unnest(%(survivors)s::uuid[], %(absorbed)s::uuid[]) AS m(survivor, absorbed)
+JOIN consent_preference p ON p.profile_id = m.absorbed
+ORDER BY m.survivor, p.intensity = 'less' DESC, p.paused_until DESC NULLS LAST, p.profile_id
+ON CONFLICT (profile_id) DO UPDATE SET
+    intensity = CASE WHEN 'less' IN (mine.intensity, excluded.intensity) THEN 'less' ELSE mine.intensity END,
+    paused_until = greatest(mine.paused_until, excluded.paused_until),
+    hours_from = CASE WHEN mine.hours_from IS NULL THEN excluded.hours_from ELSE mine.hours_from END,
+    hours_to = CASE WHEN mine.hours_from IS NULL THEN excluded.hours_to ELSE mine.hours_to END,
+    time_zone = CASE WHEN mine.time_zone = '' THEN excluded.time_zone ELSE mine.time_zone END,
+    language = CASE WHEN mine.language = '' THEN excluded.language ELSE mine.language END,
+    token_epoch = greatest(mine.token_epoch, excluded.token_epoch);
