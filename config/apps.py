@@ -5,4 +5,4 @@ class ConfigConfig(AppConfig):
     name = "config"
 
     def ready(self) -> None:
-        from config import celery  # noqa: F401 (our Celery app becomes the one that tasks and wake-ups use)
+        from config import celery, checks  # noqa: F401 (our Celery app is the one that tasks and wake-ups use)

@@ -15,7 +15,7 @@ def grant(connection: BaseDatabaseWrapper, app_role: str) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT current_user")
         if cursor.fetchone()[0] == app_role:
-            return  # one role for everything: `manage.py check` warns of it (staff.W001)
+            return  # one role for everything: `manage.py check` warns of it (cairn.W001)
         cursor.execute(
             f"GRANT USAGE ON SCHEMA public TO {app};"
             f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {app};"

@@ -1,59 +1,45 @@
 """All settings, from the environment. docs/operators.md lists what may be set and what it means."""
 
-import json
 import os
 from pathlib import Path
 from typing import Any
 
-import environ
 from django.core.exceptions import ImproperlyConfigured
 from django.templatetags.static import static
 
+from config import environment
 from config.embedded import broker, home, postgres
 
-env = environ.Env()
 BASE_DIR = Path(__file__).resolve().parent.parent
 CAIRN_HOME = home.home()
-EMBEDDED = not env.str("DATABASE_URL", default="")
+EMBEDDED = not environment.text("DATABASE_URL")
 
-
-def _secret(name: str, made: Any) -> str:
-    """A secret from the environment; only an embedded installation makes its own."""
-    value = env.str(name, default="")
-    if not value and not EMBEDDED:
-        raise ImproperlyConfigured(
-            f"{name} is not set. With DATABASE_URL set it is required: nothing makes it up for you."
-        )
-    return value or made()
-
-
-DEBUG = env.bool("DEBUG", default=False)
-SECRET_KEY = _secret("SECRET_KEY", lambda: home.secret("SECRET_KEY"))
+# Only an embedded installation makes its own secrets.
+SECRET_KEY = environment.secret("SECRET_KEY", (lambda: home.secret("SECRET_KEY")) if EMBEDDED else None)
 # Keys for links in messages: a JSON object of key id to key. The last one signs, all of them verify.
-LINK_KEYS: dict[str, str] = json.loads(_secret("LINK_KEYS", home.link_keys))
+LINK_KEYS = environment.keys("LINK_KEYS", environment.secret("LINK_KEYS", home.link_keys if EMBEDDED else None))
 # Keys the hashes of suppressed addresses, which outlive an erasure. Losing or changing it forgets them all.
-SUPPRESSION_KEY = _secret("SUPPRESSION_KEY", lambda: home.secret("SUPPRESSION_KEY"))
+SUPPRESSION_KEY = environment.secret("SUPPRESSION_KEY", (lambda: home.secret("SUPPRESSION_KEY")) if EMBEDDED else None)
+DEBUG = environment.flag("DEBUG")
 # Where customers and staff reach us; links in messages are made from this and never from a request's Host.
-HOST = env.str("HOST", default="127.0.0.1")
-PORT = env.int("PORT", default=8000)
-BASE_URL = env.str("BASE_URL", default=f"http://127.0.0.1:{PORT}").rstrip("/")
-_host = BASE_URL.split("://", 1)[1].split("/")[0].rsplit(":", 1)[0]
-ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[_host, "127.0.0.1", "localhost", "[::1]"])
-CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[BASE_URL])
+HOST = environment.text("HOST", "127.0.0.1")
+PORT = environment.number("PORT", 8000, least=1)
+BASE_URL = environment.origin("BASE_URL", f"http://127.0.0.1:{PORT}")
+_host = BASE_URL.split("://", 1)[1].rsplit(":", 1)[0]
+ALLOWED_HOSTS = environment.words("ALLOWED_HOSTS", [_host, "127.0.0.1", "localhost", "[::1]"])
+CSRF_TRUSTED_ORIGINS = environment.words("CSRF_TRUSTED_ORIGINS", [BASE_URL])
 
 # How many processes and threads `manage.py up` gives its parts.
-WEB_PROCESSES = env.int("WEB_PROCESSES", default=1)
-WEB_THREADS = env.int("WEB_THREADS", default=4)
-WORKER_PROCESSES = env.int("WORKER_PROCESSES", default=2)
+WEB_PROCESSES = environment.number("WEB_PROCESSES", 1, least=1)
+WEB_THREADS = environment.number("WEB_THREADS", 4, least=1)
+WORKER_PROCESSES = environment.number("WORKER_PROCESSES", 2, least=1)
 
 # "manual": every process reads the time from one row, which `manage.py tick` moves. For stories and training.
-CAIRN_CLOCK = env.str("CAIRN_CLOCK", default="")
-if CAIRN_CLOCK not in ("", "manual"):
-    raise ImproperlyConfigured(f"CAIRN_CLOCK is {CAIRN_CLOCK!r}; leave it unset, or set it to 'manual'.")
+CAIRN_CLOCK = environment.choice("CAIRN_CLOCK", ("", "manual"))
 if CAIRN_CLOCK and not EMBEDDED:
     raise ImproperlyConfigured("CAIRN_CLOCK=manual works with the embedded database only; unset it or DATABASE_URL.")
 # Off: nobody is woken, and Beat's rounds alone find the work. For tests of just that.
-CAIRN_WAKE_UPS = env.bool("CAIRN_WAKE_UPS", default=True)
+CAIRN_WAKE_UPS = environment.flag("CAIRN_WAKE_UPS", True)
 
 # ── What is installed, from the lowest to the highest: questions are answered in this order ──────────────────────────
 INSTALLED_APPS = [
@@ -131,14 +117,14 @@ if EMBEDDED:
     if os.environ.get("CAIRN_SUPERVISED") != "app":  # web, worker and beat do without, as they do on real servers
         DATABASES["owner"] = _database(postgres.address(postgres.OWNER))
 else:
-    DATABASES = {"default": _database(env.db_url("DATABASE_URL"))}
-    if env.str("DATABASE_OWNER_URL", default=""):
-        DATABASES["owner"] = _database(env.db_url("DATABASE_OWNER_URL"))
+    DATABASES = {"default": _database(environment.database("DATABASE_URL"))}
+    if environment.text("DATABASE_OWNER_URL"):
+        DATABASES["owner"] = _database(environment.database("DATABASE_OWNER_URL"))
 DATABASE_ROUTERS: list[str] = []
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # ── The broker: it only wakes ────────────────────────────────────────────────────────────────────────────────────────
-CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="") or broker.url()
+CELERY_BROKER_URL = environment.text("CELERY_BROKER_URL") or broker.url()
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     # Wake-ups that a killed worker had taken come back soon; tasks are short and safe to run twice.
     "visibility_timeout": 60,
@@ -176,30 +162,22 @@ LANGUAGE_CODE = "en"
 USE_I18N = True
 USE_TZ = True
 TIME_ZONE = "UTC"  # how Django itself thinks; what people mean by "midnight" is PROJECT_TIME_ZONE
-PROJECT_TIME_ZONE = env.str("PROJECT_TIME_ZONE", default="UTC")
+PROJECT_TIME_ZONE = environment.zone("PROJECT_TIME_ZONE", "UTC")
 
 # ── Behaviour ────────────────────────────────────────────────────────────────────────────────────────────────────────
 # Days that raw events are kept; unset: for ever. Daily counts outlive them.
-EVENT_RETENTION_DAYS = env.int("EVENT_RETENTION_DAYS", default=0) or None
+EVENT_RETENTION_DAYS = environment.number("EVENT_RETENTION_DAYS", 0) or None
 # An event older than this on arrival feeds segments and triggers nothing.
-TRIGGER_WITHIN_HOURS = env.int("TRIGGER_WITHIN_HOURS", default=24)
+TRIGGER_WITHIN_HOURS = environment.number("TRIGGER_WITHIN_HOURS", 24)
 
 # ── Mail ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
-EMAIL_URL = env.str("EMAIL_URL", default="") or f"file://{CAIRN_HOME / 'mail'}"
-if EMAIL_URL.startswith("file://"):
-    EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
-    EMAIL_FILE_PATH = EMAIL_URL.removeprefix("file://")
-elif EMAIL_URL.startswith("console:"):
-    EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
-else:
-    _mail = environ.Env.email_url_config(EMAIL_URL.replace("smtps://", "smtp+ssl://"))
-    EMAIL_BACKEND = _mail["EMAIL_BACKEND"]
-    EMAIL_HOST, EMAIL_PORT = _mail["EMAIL_HOST"], _mail["EMAIL_PORT"] or 25
-    EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _mail["EMAIL_HOST_USER"] or "", _mail["EMAIL_HOST_PASSWORD"] or ""
-    EMAIL_USE_SSL = EMAIL_URL.startswith("smtps://")
-    EMAIL_USE_TLS = bool(_mail.get("EMAIL_USE_TLS", False))
+_mail = environment.mail("EMAIL_URL", f"file://{CAIRN_HOME / 'mail'}")
+EMAIL_BACKEND, EMAIL_FILE_PATH = _mail.backend, _mail.folder
+EMAIL_HOST, EMAIL_PORT = _mail.host, _mail.port
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _mail.user, _mail.password
+EMAIL_USE_SSL, EMAIL_USE_TLS = _mail.ssl, _mail.starttls
 EMAIL_TIMEOUT = 15
-DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Cairn <hello@example.com>")
+DEFAULT_FROM_EMAIL = environment.text("DEFAULT_FROM_EMAIL", "Cairn <hello@example.com>")
 
 # ── Files ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 STATIC_URL = "/static/"
@@ -216,7 +194,7 @@ _https = BASE_URL.startswith("https://")
 SECURE_SSL_REDIRECT = (
     False  # one-click unsubscribing must never be redirected: the proxy in front decides (docs/operators.md)
 )
-SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("BEHIND_PROXY", default=False) else None
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if environment.flag("BEHIND_PROXY") else None
 SECURE_HSTS_SECONDS = 31_536_000 if _https else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = _https
 SECURE_REFERRER_POLICY = "same-origin"
@@ -294,7 +272,7 @@ UNFOLD: dict[str, Any] = {
     },
 }
 
-LOG_LEVEL = env.str("LOG_LEVEL", default="INFO").upper()
+LOG_LEVEL = environment.choice("LOG_LEVEL", ("INFO", "DEBUG", "WARNING", "ERROR", "CRITICAL"))
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,

@@ -36,13 +36,19 @@ def is_embedded() -> bool:
 @contextmanager
 def services_for(argv: Sequence[str]) -> Iterator[None]:
     """For the time of a command: the embedded database of this CAIRN_HOME, found running or started."""
-    if not is_embedded() or len(argv) < 2 or argv[1] in WITHOUT or "--help" in argv or "-h" in argv:
+    if not is_embedded() or not _needs_database(argv):
         yield
         return
     if not os.environ.get("CELERY_BROKER_URL") and not broker.answers():
         os.environ["CAIRN_WAKE_UPS"] = "off"  # no workers here: the next `up` finds the work by its rounds
     with borrowed():
         yield
+
+
+def _needs_database(argv: Sequence[str]) -> bool:
+    if len(argv) < 2 or "--help" in argv or "-h" in argv:
+        return False
+    return argv[1] not in WITHOUT or "--database" in argv
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from profiles import partitions
 
 class Command(BaseCommand):
     help = "Makes the months of the event table ahead of time and drops those past EVENT_RETENTION_DAYS."
+    requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--every", type=float, metavar="SECONDS", help="again and again; without it, once")

@@ -9,6 +9,7 @@ from config import schedule
 
 class Command(BaseCommand):
     help = "Writes the schedule into Beat's table, but no field that an operator changed there."
+    requires_system_checks: list[str] = []
 
     def handle(self, *args: Any, **options: Any) -> None:
         schedule.sync()

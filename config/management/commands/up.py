@@ -20,7 +20,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection, connections
 from django.db.migrations.executor import MigrationExecutor
 
-from config import schedule, statics
+from config import checks, schedule, statics
 from config.embedded import broker, home, lending
 from config.supervisor import Part, Supervisor
 
@@ -102,6 +102,8 @@ class Command(BaseCommand):
             self._tell("Collected the static files.")
         if "beat" in parts:
             schedule.sync()
+        for warning in checks.app_role_is_no_owner(["default"]):
+            self._tell(f"{warning.msg} {warning.hint}")
         connections.close_all()
 
     def _await_migrations(self) -> None:

@@ -1,0 +1,148 @@
+"""Reads the environment: what is not set has a default, and what is set wrongly stops the start with a sentence."""
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote, urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+_YES, _NO = {"1", "true", "yes", "on"}, {"", "0", "false", "no", "off"}
+
+
+def text(name: str, default: str = "") -> str:
+    """The variable's value, or `default` where it is unset or empty."""
+    return os.environ.get(name, "").strip() or default
+
+
+def number(name: str, default: int, *, least: int = 0) -> int:
+    found = text(name, str(default))
+    if not found.isdecimal() or int(found) < least:
+        raise ImproperlyConfigured(f"{name} is {found!r}; it must be a whole number of at least {least}.")
+    return int(found)
+
+
+def flag(name: str, default: bool = False) -> bool:
+    if name not in os.environ:
+        return default
+    found = os.environ[name].strip().lower()
+    if found not in _YES | _NO:
+        raise ImproperlyConfigured(f"{name} is {found!r}; say 'true' or 'false'.")
+    return found in _YES
+
+
+def words(name: str, default: list[str]) -> list[str]:
+    """A list, its items parted by commas."""
+    return [word.strip() for word in text(name).split(",") if word.strip()] or default
+
+
+def choice(name: str, among: tuple[str, ...]) -> str:
+    """One of `among`, of which the first is the default."""
+    found = text(name, among[0])
+    if found not in among:
+        *others, last = (repr(one) if one else "unset" for one in among)
+        raise ImproperlyConfigured(f"{name} is {found!r}; it may be {', '.join(others)} or {last}.")
+    return found
+
+
+def origin(name: str, default: str) -> str:
+    """An address such as https://crm.example.com, without a path."""
+    found = text(name, default).rstrip("/")
+    parts = urlsplit(found)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.path or parts.query:
+        raise ImproperlyConfigured(f"{name} is {found!r}; it must be like https://crm.example.com, without a path.")
+    return found
+
+
+def zone(name: str, default: str) -> str:
+    found = text(name, default)
+    try:
+        ZoneInfo(found)
+    except (ZoneInfoNotFoundError, ValueError):
+        raise ImproperlyConfigured(
+            f"{name} is {found!r}, which is no time zone; write it as in Europe/Vienna."
+        ) from None
+    return found
+
+
+def secret(name: str, made: Callable[[], str] | None) -> str:
+    """A secret that is set, or one that `made` makes; where nothing may make it, it must be set."""
+    found = text(name)
+    if not found and made is None:
+        raise ImproperlyConfigured(
+            f"{name} is not set. With DATABASE_URL set it is required: nothing makes it up for you."
+        )
+    return found or (made() if made else "")
+
+
+def keys(name: str, found: str) -> dict[str, str]:
+    """A ring of keys: a JSON object of key id to key, as `found` says it."""
+    try:
+        ring = json.loads(found)
+    except ValueError:
+        ring = None
+    good = isinstance(ring, dict) and ring and all(isinstance(key, str) and len(key) >= 16 for key in ring.values())
+    if not good:
+        raise ImproperlyConfigured(
+            f'{name} must be a JSON object of key id to key, each key of at least 16 characters: {{"1": "…"}}.'
+        )
+    return dict(ring)
+
+
+def database(name: str) -> dict[str, Any]:
+    """Where a PostgreSQL is, as Django wants it: postgres://user:password@host:port/name?sslmode=require."""
+    scheme = urlsplit(text(name)).scheme
+    if scheme not in ("postgres", "postgresql"):
+        # Not the value: it holds a password.
+        raise ImproperlyConfigured(
+            f"{name} must begin with postgres://, since Cairn needs PostgreSQL, and not with {scheme!r}."
+        )
+    return dict(environ.Env.db_url_config(text(name)))
+
+
+@dataclass(frozen=True)
+class Mail:
+    """How mail leaves: a Django backend, with a folder or a server where it needs one."""
+
+    backend: str
+    folder: str | None = None
+    host: str = "localhost"
+    port: int = 25
+    user: str = ""
+    password: str = ""
+    ssl: bool = False
+    starttls: bool = False
+
+
+_BACKEND = "django.core.mail.backends"
+_PORTS = {"smtp": 25, "smtps": 465, "smtp+tls": 587}
+
+
+def mail(name: str, default: str) -> Mail:
+    """smtp://user:password@host:port, smtps:// (TLS), smtp+tls:// (STARTTLS), file:///folder or console://."""
+    parts = urlsplit(text(name, default))
+    if parts.scheme == "console":
+        return Mail(f"{_BACKEND}.console.EmailBackend")
+    if parts.scheme == "file" and parts.path.startswith("/"):
+        return Mail(f"{_BACKEND}.filebased.EmailBackend", folder=unquote(parts.path))
+    try:
+        port = parts.port
+    except ValueError:
+        port = -1
+    if parts.scheme not in _PORTS or not parts.hostname or port == -1:
+        raise ImproperlyConfigured(
+            f"{name} must be smtp://, smtps:// or smtp+tls:// with user:password@host:port, file:///folder or console://."
+        )
+    return Mail(
+        f"{_BACKEND}.smtp.EmailBackend",
+        host=parts.hostname,
+        port=port or _PORTS[parts.scheme],
+        user=unquote(parts.username or ""),
+        password=unquote(parts.password or ""),
+        ssl=parts.scheme == "smtps",
+        starttls=parts.scheme == "smtp+tls",
+    )
