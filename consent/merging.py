@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
-from consent import ledger, subjects
+from consent import ledger, subjects, verification
 from consent.ledger import EVERYTHING, Choice
 from consent.models import ConsentRecord, State, Topic
 from foundation import clock, registry
@@ -27,11 +27,10 @@ def absorb(merges: Sequence[Pair]) -> None:
     """Gives the survivors what they and the absorbed decided, as new rows of their ledgers; both chains stay.
 
     Who decided nothing is no more restrictive than who did: an anonymous visitor's silence takes back no consent.
+    The pairs form no chains, and the profiles are held: nobody makes a subject for one that is about to go.
     """
-    into = _final(merges)
-    _sql.rows("lock_absorbed", {"absorbed": list(into)})
-    told = {row[0] for row in _sql.rows("have_history", {"profiles": list(into)})}
-    into = {absorbed: survivor for absorbed, survivor in into.items() if absorbed in told}
+    told = {row[0] for row in _sql.rows("have_history", {"profiles": [merge.absorbed_id for merge in merges]})}
+    into = {merge.absorbed_id: merge.survivor_id for merge in merges if merge.absorbed_id in told}
     if not into:
         return
     now = clock.now()
@@ -42,15 +41,29 @@ def absorb(merges: Sequence[Pair]) -> None:
         _sql.run(statement, moved)
 
 
-def _final(merges: Sequence[Pair]) -> dict[UUID, UUID]:
-    """Absorbed to survivor, where a survivor may be absorbed in its turn by a later merge of the same batch."""
-    into: dict[UUID, UUID] = {}
-    for merge in merges:
-        for absorbed, survivor in into.items():
-            if survivor == merge.absorbed_id:
-                into[absorbed] = merge.survivor_id
-        into[merge.absorbed_id] = merge.survivor_id
-    return into
+@registry.part.join
+def part(survivor_id: UUID, absorbed_id: UUID) -> None:
+    """Gives somebody who was merged by mistake their own chain back, and with it what they had decided.
+
+    What the survivor refuses they refuse too: it may have been they who said so while the two were one.
+    """
+    now = clock.now()
+    subjects.lock_to_write([survivor_id], now)
+    _sql.run("give_back", {"survivor": survivor_id, "absorbed": absorbed_id})
+    verification.rebuild([absorbed_id], now=now)
+    refusals = [
+        Choice(
+            profile_id=absorbed_id,
+            topic=topic,
+            channel=channel,
+            state=State.DENIED,
+            source=ConsentRecord.Source.MERGE,
+            occurred_at=since,
+        )
+        for _, topic, channel, state, since in _sql.rows("choices", {"profiles": [survivor_id]})
+        if state == State.DENIED
+    ]
+    ledger.record(refusals, now=now)
 
 
 def _choices(into: dict[UUID, UUID]) -> Iterable[Choice]:

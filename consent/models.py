@@ -41,6 +41,7 @@ class Subject(models.Model):
 
     ref = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     profile = models.ForeignKey(Profile, on_delete=models.CASCADE, related_name="subjects")
+    began_with = models.UUIDField(editable=False, help_text="Whose chain it was at first: a merge can be taken back.")
     current = models.BooleanField(default=True)
     created_at = models.DateTimeField()
 

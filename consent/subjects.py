@@ -27,6 +27,8 @@ def lock_to_read(profile_ids: Iterable[UUID], now: datetime) -> dict[UUID, UUID]
 
 def _lock(how: str, profile_ids: Iterable[UUID], now: datetime) -> dict[UUID, UUID]:
     people = {"profiles": sorted(set(profile_ids)), "now": now}
+    # An erasure or a merge of the person waits for us, or has happened: then nothing is found, and nothing is made.
+    _sql.run("hold", people)
     # First make what is missing, then lock: whoever holds a lock never waits for a row that another is making.
     _sql.run("ensure", people)
     return dict(_sql.rows(how, people))

@@ -87,8 +87,10 @@ def _height(answer: Callable[..., Any]) -> int:
 
 # What the apps above a merge, an erasure or a page must do or add. Each takes part where it can in `apps.ready()`.
 absorb: Question[[Any], None] = Question("absorb")  # (merges: list[profiles.merging.Pair]): move yours to the survivors
+part: Question[[Any, Any], None] = Question("part")  # (survivor id, absorbed id): a merge is taken back
 erase: Question[[Any], None] = Question("erase")  # (profile): delete what names the person
 export: Question[[Any], dict[str, Any]] = Question("export")  # (profile) -> {section: data} for the person's download
 references: Question[[str, str], list[str]] = Question("references")  # (kind, slug) -> sentences on who uses it
 still_wanted: Question[[Any], dict[Any, str]] = Question("still_wanted")  # (messages) -> {message id: reason it is not}
+links: Question[[Any], dict[Any, dict[str, str]]] = Question("links")  # (profiles) -> {profile id: {name: address}}
 panels: Question[[Any, str], list[str]] = Question("panels")  # (profile, place) -> HTML for the customer's pages

@@ -215,6 +215,7 @@ def undo(row: Merge, *, now: datetime) -> Profile:
         names = {day[0] for day in kept["days"]}
         changes = {id: _Change(held.get(id, kept["row"]), set(names), set(kept["taken"])) for id in ids.values()}
         _pulse(changes, now)
+        registry.part.ask(row.survivor_id, row.absorbed_id)
         audit.record("undo", "merge", str(row.pk), "Parted two profiles that had been merged.", **_text(ids))
         row.delete()
     return Profile.objects.get(pk=ids["absorbed"])

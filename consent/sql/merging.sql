@@ -1,7 +1,3 @@
--- name: lock_absorbed
--- The profiles that are about to go. Whoever wants to give one a subject waits, and then finds it gone.
-SELECT id FROM profiles_profile WHERE id = ANY(%(absorbed)s) ORDER BY id FOR UPDATE;
-
 -- name: choices
 -- What stands for these people, refusals of everything among it.
 SELECT profile_id, topic, channel, state, since FROM consent_consentstate WHERE profile_id = ANY(%(profiles)s);
@@ -17,6 +13,11 @@ SELECT profile_id FROM consent_preference WHERE profile_id = ANY(%(profiles)s);
 UPDATE consent_subject s SET profile_id = m.survivor, current = false
 FROM unnest(%(survivors)s::uuid[], %(absorbed)s::uuid[]) AS m(survivor, absorbed)
 WHERE s.profile_id = m.absorbed;
+
+-- name: give_back
+-- Their own chain goes back to somebody who was merged by mistake.
+UPDATE consent_subject SET profile_id = %(absorbed)s, current = true
+WHERE profile_id = %(survivor)s AND began_with = %(absorbed)s AND NOT current;
 
 -- name: refused
 UPDATE consent_refusedupgrade r SET profile_id = m.survivor
