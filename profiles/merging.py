@@ -13,9 +13,8 @@ from django.db.models import Q
 from foundation import registry
 from foundation.errors import Conflict
 from foundation.sql import statements
-from foundation.wake import wake
 from profiles import pulses, values
-from profiles.models import Account, IdentityConflict, Merge, Profile
+from profiles.models import Account, IdentityConflict, Merge, Profile, Pulse
 from staff import audit
 
 UNDO_FOR = timedelta(days=30)
@@ -180,14 +179,13 @@ def _move_conflicts(merges: Sequence[Pair], now: datetime) -> dict[UUID, list[li
 def _pulse(changes: dict[UUID, _Change], now: datetime) -> None:
     moved = {change.row["account_id"] for change in changes.values() if values.ACCOUNT in change.attributes}
     names_of = {str(id): names for id, names in _sql.rows("account_names", {"ids": list(moved - {None})})}
-    rows = []
+    words = []
     for profile, change in changes.items():
-        attributes = change.attributes - {values.ACCOUNT}
+        attributes = {name.removeprefix("$") for name in change.attributes - {values.ACCOUNT}}
         if values.ACCOUNT in change.attributes:
             attributes |= {f"account.{name}" for name in ["name", *names_of.get(change.row["account_id"], [])]}
-        rows.append({"profile": str(profile), "names": sorted(change.names), "attributes": sorted(attributes)})
-    _sql.run("pulse", {"rows": json.dumps(rows), "now": now})
-    wake("journeys.react")
+        words.append(pulses.Word(profile, Pulse.Cause.MERGE, names=change.names, attributes=attributes))
+    pulses.add(words, now=now)
 
 
 def undo(row: Merge, *, now: datetime) -> Profile:

@@ -4,7 +4,14 @@ import uuid
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import OpClass
 from django.db import models
+from django.db.models.functions import Upper
+
+
+def _beginning(model: str, field: str) -> models.Index:
+    """Serves `istartswith` on a field: what staff search by."""
+    return models.Index(OpClass(Upper(field), name="text_pattern_ops"), name=f"{model}_{field}_beginning")
 
 
 class Account(models.Model):
@@ -16,6 +23,9 @@ class Account(models.Model):
     attributes = models.JSONField(default=dict)
     attribute_times = models.JSONField(default=dict, help_text="When each value came about, for last-write-wins.")
     created_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [_beginning("account", "name"), _beginning("account", "external_id")]
 
     def __str__(self) -> str:
         return self.name or self.external_id
@@ -42,7 +52,11 @@ class Profile(models.Model):
     last_seen_at = models.DateTimeField()
 
     class Meta:
-        indexes = [models.Index(fields=["email"]), models.Index(fields=["last_seen_at"])]
+        indexes = [
+            models.Index(fields=["email"]),
+            models.Index(fields=["last_seen_at"]),
+            *(_beginning("profile", field) for field in ("email", "first_name", "last_name", "external_id")),
+        ]
 
     def __str__(self) -> str:
         name = " ".join(part for part in (self.first_name, self.last_name) if part)
@@ -96,6 +110,13 @@ class Merge(models.Model):
     undo = models.JSONField(
         null=True, help_text="The absorbed profile's row, identifiers and events; dropped after 30 days."
     )
+
+
+class Tombstone(models.Model):
+    """A keyed hash of an id whose person was erased: for 90 days what comes late under it is refused."""
+
+    digest = models.CharField(primary_key=True, max_length=64)
+    at = models.DateTimeField(db_index=True)
 
 
 class EventType(models.Model):
@@ -152,9 +173,9 @@ class AttributeType(models.Model):
 
 
 class Event(models.Model):
-    """Something that a person did, at a moment. Partitioned by month of `occurred_at`; only `profiles.ingest` writes it.
+    """Something that a person did, at a moment. Partitioned by month of `occurred_at`.
 
-    No foreign keys: rows are many, and a merge or an erasure moves or deletes them by name.
+    Only `profiles.ingest` writes it. No foreign keys: rows are many, and a merge or an erasure moves or deletes them by name.
     """
 
     id = models.BigIntegerField(primary_key=True)  # unique by its sequence; there is no index on it
@@ -256,6 +277,7 @@ class ImportJob(models.Model):
     kind = models.CharField(max_length=10, help_text="events or profiles")
     digest = models.CharField(max_length=64, help_text="SHA-256 of the file.")
     path = models.TextField()
+    mapping = models.JSONField(default=dict, help_text="Names of the file to names of today, as the import was asked.")
     state = models.CharField(max_length=10, choices=State, default=State.RUNNING)
     rows = models.BigIntegerField(default=0, help_text="Rows dealt with so far; the import goes on behind them.")
     stored = models.BigIntegerField(default=0)

@@ -10,6 +10,7 @@ from typing import Any
 from profiles.models import Profile
 
 ACCOUNT = "$account"
+_EXTERNAL_ID = "$external_id"
 Held = list[Any]
 """What is held under a name, as `[is it there, value, time or None]`: plain JSON, since it is kept for undoing."""
 
@@ -68,13 +69,13 @@ def put(row: dict[str, Any], name: str, new: Held) -> None:
 
 
 def _names(row: dict[str, Any]) -> set[str]:
-    return {"external_id", ACCOUNT, *Profile.COLUMNS, *row["attributes"], *row["attribute_times"]}
+    return {_EXTERNAL_ID, ACCOUNT, *Profile.COLUMNS, *row["attributes"], *row["attribute_times"]}
 
 
 def _column(name: str) -> str | None:
-    if name == ACCOUNT:
-        return "account_id"
-    return name if name in Profile.COLUMNS or name == "external_id" else None
+    if name in Profile.COLUMNS:
+        return name
+    return {ACCOUNT: "account_id", _EXTERNAL_ID: "external_id"}.get(name)
 
 
 def _wins(theirs: Held, mine: Held) -> bool:

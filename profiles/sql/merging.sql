@@ -72,13 +72,6 @@ WHERE p.id = n.id;
 -- The names of the values that these companies have.
 SELECT a.id, array(SELECT jsonb_object_keys(a.attributes)) FROM profiles_account a WHERE a.id = ANY(%(ids)s);
 
--- name: pulse
--- Word that these people must be looked at again, with what may have changed about each.
-INSERT INTO profiles_pulse (profile_id, at, cause, names, attributes, events)
-SELECT p.profile, %(now)s, 'merge',
-    array(SELECT jsonb_array_elements_text(p.names)::integer), array(SELECT jsonb_array_elements_text(p.attributes)), '{}'
-FROM jsonb_to_recordset(%(rows)s) AS p(profile uuid, names jsonb, attributes jsonb);
-
 -- name: restore
 -- The absorbed person's row, as it was.
 INSERT INTO profiles_profile SELECT * FROM jsonb_populate_record(NULL::profiles_profile, %(row)s);
