@@ -1,13 +1,14 @@
 """Playbooks as files: topics, templates, segments and journeys that belong together, in YAML."""
 
 from dataclasses import dataclass, field
-from importlib import resources
+from pathlib import Path
 from typing import Any
 
 import yaml
 
 from foundation.errors import Invalid
 
+_LIBRARY = Path(__file__).parent / "library"
 _PARTS = ("topics", "templates", "segments", "journeys")
 
 
@@ -26,12 +27,12 @@ class Playbook:
 
 def slugs() -> list[str]:
     """The playbooks that come with Cairn."""
-    return sorted(file.name.removesuffix(".yaml") for file in _library().iterdir() if file.name.endswith(".yaml"))
+    return sorted(file.stem for file in _LIBRARY.glob("*.yaml"))
 
 
 def load(slug: str) -> Playbook:
     """The playbook of that name from the library."""
-    file = _library() / f"{slug}.yaml"
+    file = _LIBRARY / f"{slug}.yaml"
     if not file.is_file():
         raise Invalid.at("", f"There is no playbook {slug!r}; there are {', '.join(slugs())}.")
     return read(slug, file.read_text(encoding="utf-8"))
@@ -52,7 +53,3 @@ def read(slug: str, text: str) -> Playbook:
         if not isinstance(rows, list) or not all(isinstance(row, dict) and row.get("slug") for row in rows):
             raise Invalid.at(part, "must be a list of definitions, each with a slug")
     return Playbook(slug=slug, **{"name": slug, "what": "", **found})
-
-
-def _library() -> Any:
-    return resources.files("playbooks") / "library"

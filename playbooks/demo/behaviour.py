@@ -6,13 +6,13 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from importlib import resources
-from io import TextIOWrapper
-from typing import Any
+from pathlib import Path
+from typing import Any, TextIO
 
 Call = dict[str, Any]
 
 MUSIC_LAST, WEB_LAST = datetime(1998, 6, 30, tzinfo=UTC), datetime(2024, 6, 29, 22, 2, 40, tzinfo=UTC)
+_DATA = Path(__file__).parent.parent / "data"
 _COMPANIES = 60
 
 
@@ -118,6 +118,5 @@ def _web_rows() -> Iterator[dict[str, str]]:
         yield from csv.DictReader(lines)
 
 
-def _open(name: str) -> TextIOWrapper:
-    file = resources.files("playbooks") / "data" / name
-    return TextIOWrapper(gzip.GzipFile(fileobj=file.open("rb")), encoding="utf-8", newline="")
+def _open(name: str) -> TextIO:
+    return gzip.open(_DATA / name, "rt", encoding="utf-8", newline="")
