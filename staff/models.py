@@ -92,7 +92,7 @@ class IdempotentAnswer(models.Model):
     key = models.CharField(max_length=300)
     owner = models.UUIDField()
     fingerprint = models.CharField(max_length=64)
-    status = models.PositiveSmallIntegerField(null=True)
+    status = models.PositiveSmallIntegerField()
     body = models.JSONField(null=True)
     created_at = models.DateTimeField(db_index=True)
 

@@ -1,0 +1,211 @@
+"""The base of the REST API's views: who asks, whether they may, how much they may, and writes that may be repeated."""
+
+import re
+from collections.abc import Callable
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.utils import OpenApiParameter
+from rest_framework import serializers, status
+from rest_framework.exceptions import APIException
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.viewsets import GenericViewSet
+
+from foundation import clock
+from foundation.errors import Invalid, Problem
+from foundation.rest import Fields, Pages
+from staff import actors, idempotency, keys
+
+_WRITES = ("POST", "PUT", "PATCH", "DELETE")
+
+
+class TooLarge(APIException):
+    status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
+    default_detail = f"A request may hold {settings.DATA_UPLOAD_MAX_MEMORY_SIZE:,} bytes at most; send less at a time."
+
+
+class ProblemDetails(serializers.Serializer):
+    """What is wrong with a request (RFC 9457). `errors` names each part with its path, such as `all[1].count.op`."""
+
+    class Part(serializers.Serializer):
+        path = serializers.CharField()
+        reason = serializers.CharField()
+
+        class Meta:
+            ref_name = "ProblemPart"
+
+    type = serializers.CharField()
+    title = serializers.CharField()
+    status = serializers.IntegerField()
+    detail = serializers.CharField()
+    errors = Part(many=True, required=False)
+
+    class Meta:
+        ref_name = "Problem"
+
+
+class Schema(AutoSchema):
+    """Describes what `Resource` adds to each operation: ids in the address, filters, repeatable writes, problems."""
+
+    def get_override_parameters(self) -> list[Any]:
+        ids = [
+            OpenApiParameter(name, str, OpenApiParameter.PATH, required=True)
+            for name in re.findall(r"{(\w+)}", self.path)
+        ]
+        filters = [self.view.filters] if self.view.filters and self.view.action == "list" else []
+        repeatable = OpenApiParameter(
+            idempotency.HEADER,
+            str,
+            OpenApiParameter.HEADER,
+            description="Makes the repetition of this request get the same answer and do nothing again, for 24 hours.",
+        )
+        writes = self.method in _WRITES and self.view.action not in self.view.asks
+        return [*ids, *filters, *([repeatable] if writes else []), *super().get_override_parameters()]
+
+    def get_operation(self, *args: Any, **kwargs: Any) -> dict[str, Any] | None:
+        operation = super().get_operation(*args, **kwargs)
+        if operation is not None:
+            problem = self.resolve_serializer(ProblemDetails, "response").ref
+            operation["responses"]["default"] = {
+                "description": "What is wrong, and where.",
+                "content": {"application/problem+json": {"schema": problem}},
+            }
+        return operation
+
+
+class Resource(GenericViewSet):
+    """A view of the REST API.
+
+        class TopicView(Resource):
+            scope = "topics"                # staff.scopes.RESOURCES
+            queryset = Topic.objects.all()
+            serializer_class = TopicFields  # foundation.rest.Fields, each field named
+            lookup_field = "slug"
+            order = ("slug",)               # of lists: one or two fields, the last unique
+
+    DRF's mixins add what it can (`ListModelMixin`, `RetrieveModelMixin`); writes call the domain and answer `shown`.
+    `filters` (a `Fields`) declares the query parameters of the list, and `narrowed` applies them. `asks` names actions
+    that change nothing although they are POSTed. `now` is the moment of the request, for the domain's verbs.
+    """
+
+    scope: str
+    asks: tuple[str, ...] = ()
+    order: tuple[str, ...] = ("pk",)
+    filters: type[Fields] | None = None
+    pagination_class = Pages
+    schema = Schema()  # type: ignore[no-untyped-call]
+    metadata_class = None
+    http_method_names = ["get", "head", "post", "put", "patch", "delete"]
+    now: datetime
+
+    # ── Around each request ──────────────────────────────────────────────────────────────────────────────────────────
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        with actors.acting_as("system"):
+            return super().dispatch(request, *args, **kwargs)
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        self.now = clock.now()
+        super().initial(request, *args, **kwargs)
+        actors.become(f"key:{request.auth.name}")
+        self._refuse_nul(request)
+        if _length(request) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
+            raise TooLarge
+        if (key := idempotency.given(request)) and request.method in _WRITES and self.action not in self.asks:
+            self._make_repeatable(request, key)
+
+    def check_throttles(self, request: Request) -> None:
+        if wait := keys.spend(request.auth, 1, now=self.now):
+            self.throttled(request, wait)
+
+    def _refuse_nul(self, request: Request) -> None:
+        # PostgreSQL stores no NUL, so whatever holds one is found nowhere.
+        for name, value in [*self.kwargs.items(), *request.query_params.items()]:
+            if "\x00" in f"{name}{value}":
+                raise Invalid.at(name.replace("\x00", ""), "No name or value here holds a NUL character.")
+
+    def _make_repeatable(self, request: Request, key: str) -> None:
+        """Puts `idempotency.once` around the method that will answer this request."""
+        method = (request.method or "").lower()
+        handler = getattr(self, method, None)
+        if handler is not None:
+            setattr(self, method, partial(self._once, handler, key))
+
+    def _once(
+        self, handler: Callable[..., Response], key: str, request: Request, *args: Any, **kwargs: Any
+    ) -> Response:
+        def answer() -> Response:
+            try:
+                return handler(request, *args, **kwargs)
+            except Exception as refusal:
+                return self.handle_exception(refusal)  # a refusal is an answer, too
+
+        return idempotency.once(request, key, request.auth, answer, now=self.now)
+
+    def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
+        response = super().finalize_response(request, response, *args, **kwargs)
+        response.headers.setdefault("Cache-Control", "no-store")
+        return response
+
+    # ── For the views ────────────────────────────────────────────────────────────────────────────────────────────────
+    def filter_queryset(self, queryset: Any) -> Any:
+        return self.narrowed(queryset, **self.asked()) if self.action == "list" else queryset
+
+    def narrowed(self, queryset: Any, **asked: Any) -> Any:
+        """The list as its filters ask for it."""
+        return queryset
+
+    def asked(self) -> dict[str, Any]:
+        """The values of the declared query parameters. Raises what the API answers with 400."""
+        query = self.request.query_params
+        form = self.filters(data=query.dict()) if self.filters else Fields(data=query.dict())
+        known = [*form.fields, "cursor", "limit"]
+        problems = [
+            Problem(name, f"There is no such filter; there are {', '.join(known)}.")
+            for name in query
+            if name not in known
+        ]
+        problems += [
+            Problem(name, "This is given twice; which one is meant?") for name in query if len(query.getlist(name)) > 1
+        ]
+        if problems:
+            raise Invalid(problems)
+        form.initial_data = {name: query[name] for name in form.fields if name in query}
+        form.is_valid(raise_exception=True)
+        return dict(form.validated_data)
+
+    def body(self) -> dict[str, Any]:
+        """The body as it was sent, an object with no field but the view's own; for verbs that check the values."""
+        data = self.request.data
+        if not isinstance(data, dict):
+            raise Invalid.at("", 'Send an object, such as {"name": "value"}.')
+        fields = self.get_serializer().fields
+        there_are = ", ".join(name for name, field in fields.items() if not field.read_only)
+        unknown = [
+            Problem(name, f"There is no such field; there are {there_are}.") for name in data if name not in fields
+        ]
+        if unknown:
+            raise Invalid(unknown)
+        return data
+
+    def taken(self, fields: type[serializers.Serializer] | None = None, **options: Any) -> dict[str, Any]:
+        """The body, checked by `fields`, by default the view's own. Raises what the API answers with 400."""
+        form = (fields or self.get_serializer_class())(
+            data=self.request.data, context=self.get_serializer_context(), **options
+        )
+        form.is_valid(raise_exception=True)
+        return dict(form.validated_data)
+
+    def shown(self, row: Any, status: int = 200) -> Response:
+        """The answer that shows `row` as the view does."""
+        return Response(self.get_serializer(row).data, status)
+
+
+def _length(request: Request) -> int:
+    length = request.META.get("CONTENT_LENGTH") or ""
+    return int(length) if length.isdecimal() else 0

@@ -1,0 +1,30 @@
+"""Requests as a program sends them: a secret key with everything, unless the test says otherwise."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import pytest
+from rest_framework.test import APIClient
+
+from foundation import clock
+from staff import keys
+from staff.models import Key
+
+
+@pytest.fixture
+def make_client(db: None) -> Callable[..., APIClient]:
+    return client_with
+
+
+def client_with(*scopes: str, name: str = "Website", now: datetime | None = None, **options: Any) -> APIClient:
+    _, secret = keys.create(name, kind=Key.Kind.SECRET, scopes=scopes or ["all"], now=now or clock.now(), **options)
+    client = APIClient(raise_request_exception=False)
+    client.credentials(HTTP_AUTHORIZATION=f"Bearer {secret}")
+    client.default_format = "json"
+    return client
+
+
+@pytest.fixture
+def api(make_client: Callable[..., APIClient]) -> APIClient:
+    return make_client()
