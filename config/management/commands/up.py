@@ -219,7 +219,7 @@ def _part(name: str) -> Part:
         "web": _web(),
         "worker": [*celery, "worker", *level, "--concurrency", str(settings.WORKER_PROCESSES), *_LONELY],
         "beat": [*celery, "beat", *level, "--pidfile="],
-        "maintenance": [*manage, "maintain", "--every", "3600", "--skip-checks"],
+        "maintenance": [*manage, "maintain", "--every", "3600"],
     }
     return Part(name, commands[name], _env(name))
 

@@ -1,0 +1,145 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from config.embedded import home
+from tests.crash.running import Process, Up, eventually
+
+pytestmark = [pytest.mark.crash, pytest.mark.xdist_group("up")]
+
+
+@pytest.fixture(scope="module")
+def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+    """One that every test leaves running and well."""
+    running = Up(tmp_path_factory.mktemp("up"))
+    try:
+        running.await_ready()
+        yield running
+    finally:
+        running.make_sure_it_is_gone()
+
+
+@pytest.fixture(scope="module")
+def another_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("another")
+
+
+@pytest.fixture
+def short_lived(another_home: Path) -> Iterator[Up]:
+    """One for a test that ends it."""
+    running = Up(another_home)
+    try:
+        running.await_ready()
+        yield running
+    finally:
+        running.make_sure_it_is_gone()
+
+
+Find = Callable[[list[Process], int], list[Process]]
+
+
+def _children_of(words: str) -> Find:
+    """The children of `up` that run `words`."""
+    return lambda family, top: [process for process in family if process.parent == top and words in process.command]
+
+
+def _grandchildren_of(words: str) -> Find:
+    def find(family: list[Process], top: int) -> list[Process]:
+        parents = {process.pid for process in _children_of(words)(family, top)}
+        ours = [process for process in family if process.parent in parents]
+        return [process for process in ours if "resource_tracker" not in process.command]
+
+    return find
+
+
+ROLES: dict[str, Find] = {
+    "the keeper of the database": _children_of("config.embedded.keeper"),
+    "the database": _grandchildren_of("config.embedded.keeper"),
+    "the broker": _children_of("valkey-server"),
+    "web": _children_of("granian"),
+    "a process of web": _grandchildren_of("granian"),
+    "the worker": _children_of(" worker "),
+    "a process of the worker": _grandchildren_of(" worker "),
+    "beat": _children_of(" beat "),
+    "maintenance": _children_of(" maintain "),
+}
+
+
+def test_whoever_is_killed_comes_back_and_the_work_goes_on(up: Up) -> None:
+    for role, find in ROLES.items():
+        before = find(up.family(), up.process.pid)
+        assert before, f"there is no {role}: {up.family()}"
+        os.kill(before[0].pid, signal.SIGKILL)
+        eventually(lambda gone=before[0]: not gone.lives(), 5, f"{role} is dead")
+        eventually(
+            lambda find=find, before=before: len(find(up.family(), up.process.pid)) == len(before),
+            20,
+            f"{role} is there again",
+        )
+        up.await_run("journeys.react")
+        up.await_ready()
+
+
+def test_only_maintenance_can_become_the_owner_of_the_tables(up: Up) -> None:
+    role_of = {"web": "app", "the worker": "app", "beat": "app", "maintenance": "maintenance"}
+    for role, expected in role_of.items():
+        (process,) = ROLES[role](up.family(), up.process.pid)
+        environ = Path(f"/proc/{process.pid}/environ").read_bytes().split(b"\0")
+        assert f"CAIRN_SUPERVISED={expected}".encode() in environ, role
+
+
+def _manage(up: Up, *words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, home.BASE / "manage.py", *words]
+    return subprocess.run(command, env=up.env, capture_output=True, text=True, timeout=30)
+
+
+def test_a_second_one_is_refused_and_harms_nothing(up: Up) -> None:
+    second = _manage(up, "up")
+    assert second.returncode == 1
+    assert f"Cairn already runs with this CAIRN_HOME ({up.folder}, process {up.process.pid})" in second.stderr
+    assert "Traceback" not in second.stderr
+    assert up.is_ready()
+
+
+def test_a_command_finds_the_database_that_runs(up: Up) -> None:
+    asked = _manage(up, "syncschedule")
+    assert asked.returncode == 0, asked.stderr
+    assert up.is_ready()
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+def test_asked_to_end_it_ends_all_within_ten_seconds(short_lived: Up, how: signal.Signals) -> None:
+    family = short_lived.family()
+    began = time.monotonic()
+    assert short_lived.end(how) == 0
+    assert time.monotonic() - began < 10
+    assert [process for process in family if process.lives()] == []
+    said = "\n".join(short_lived.lines)
+    assert "Cairn is ready at" in said
+    assert "Traceback" not in said, said
+
+
+def test_asked_to_end_while_it_starts_it_ends(tmp_path: Path) -> None:
+    up = Up(tmp_path)
+    try:
+        eventually(lambda: any("Starting the database" in line for line in up.lines), 30, "it starts")
+        time.sleep(0.3)
+        family = up.family()
+        assert up.end(signal.SIGTERM) == 0, "\n".join(up.lines)
+        assert [process for process in family if process.lives()] == []
+    finally:
+        up.make_sure_it_is_gone()
+
+
+def test_killed_it_leaves_no_process_behind(short_lived: Up) -> None:
+    family = short_lived.family()
+    assert len(family) > 8
+    short_lived.process.kill()
+    short_lived.process.wait()
+    eventually(lambda: not [process for process in family if process.lives()], 10, f"all are gone of {family}")
