@@ -17,7 +17,7 @@ _sql = statements("consent", "ledger")
 
 def of(profile_ids: Iterable[UUID], topic: str, channel: str) -> dict[UUID, ConsentState]:
     """The state of those who have one. Who refused everything refused this topic too, unless it is transactional."""
-    return {profile: state for (profile, _, _), state in _find((p, topic, channel) for p in profile_ids).items()}
+    return {profile: state for (profile, _, _), state in find((p, topic, channel) for p in profile_ids).items()}
 
 
 def lock(keys: Iterable[Key], *, now: datetime | None = None) -> dict[Key, ConsentState]:
@@ -28,7 +28,7 @@ def lock(keys: Iterable[Key], *, now: datetime | None = None) -> dict[Key, Conse
     """
     keys = list(keys)
     subjects.lock_to_read((profile for profile, _, _ in keys), now or clock.now())
-    return _find(keys)
+    return find(keys)
 
 
 def allows(topic: Topic, state: ConsentState | None) -> bool:
@@ -38,7 +38,8 @@ def allows(topic: Topic, state: ConsentState | None) -> bool:
     return state is None or state.state != State.DENIED
 
 
-def _find(keys: Iterable[Key]) -> dict[Key, ConsentState]:
+def find(keys: Iterable[Key]) -> dict[Key, ConsentState]:
+    """The same for many (person, topic, channel), as it stands; where it is a refusal of everything, that row."""
     profiles, topics, channels = [list(column) for column in zip(*keys, strict=True)] or [[], [], []]
     rows = _sql.rows("states", {"profiles": profiles, "topics": topics, "channels": channels})
     return {(row[1], topic, channel): ConsentState(*row) for topic, channel, *row in rows}

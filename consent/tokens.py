@@ -49,10 +49,17 @@ _TIME = _Field(
 _FIELDS: dict[str, dict[str, _Field]] = {
     # Never expires: people unsubscribe from mails of years ago. It can only make us say less.
     "unsubscribe": {"profile": _ID, "topic": _TEXT, "channel": _TEXT, "message": _MAYBE_ID},
+    # For previews, tests and copies: opens the page and changes nothing, whoever presses what.
+    "inert": {"topic": _TEXT, "channel": _TEXT},
     # Carries the person's epoch, which they can raise to make earlier links useless.
     "preferences": {"profile": _ID, "epoch": _NUMBER, "at": _TIME},
+    # The same page from a link to unsubscribe, which never expires: it can turn down and off, and shows no data.
+    "less": {"profile": _ID, "epoch": _NUMBER, "at": _TIME},
+    # Takes back what was just done: the rows `first` to `last` of a chain.
+    "undo": {"subject": _ID, "first": _NUMBER, "last": _NUMBER, "at": _TIME},
 }
-_LIFETIMES = {"preferences": timedelta(days=90)}
+PURPOSES = tuple(_FIELDS)
+_LIFETIMES = {"preferences": timedelta(days=90), "less": timedelta(days=1), "undo": timedelta(hours=1)}
 
 
 def make(purpose: str, **ids: Any) -> str:
@@ -70,6 +77,12 @@ def read(purpose: str, token: str, *, now: datetime | None = None) -> dict[str, 
 
     A purpose whose tokens expire needs `now`.
     """
+    values = read_at_any_age(purpose, token)
+    return None if values is None or _is_over(purpose, values, now) else values
+
+
+def read_at_any_age(purpose: str, token: str) -> dict[str, Any] | None:
+    """The same of a token that may be too old to be good for anything but an explanation."""
     version, _, rest = token.partition(".")
     kid, _, rest = rest.partition(".")
     payload, _, signature = rest.partition(".")
@@ -77,8 +90,7 @@ def read(purpose: str, token: str, *, now: datetime | None = None) -> dict[str, 
         return None
     if not hmac.compare_digest(_signature(purpose, kid, payload), signature):
         return None
-    values = _values(purpose, _bytes(payload))
-    return None if _is_over(purpose, values, now) else values
+    return _values(purpose, _bytes(payload))
 
 
 def _values(purpose: str, data: bytes) -> dict[str, Any]:

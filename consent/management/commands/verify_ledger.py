@@ -49,7 +49,7 @@ class Command(BaseCommand):
         sys.exit(1 if broken or not options["rebuild"] else 0)
 
     def _rebuild(self, people: list[Any]) -> None:
-        with actors.acting("command:verify_ledger"):
+        with actors.acting_as("command:verify_ledger"):
             rebuilt = verification.rebuild(people, now=clock.now())
             summary = f"Wrote the consent states of {plural(rebuilt, 'person', 'people')} anew from the ledger."
             audit.record("rebuild", "consent", "states", summary)

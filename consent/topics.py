@@ -1,0 +1,86 @@
+"""The kinds of message that people can choose: the only writer of topics."""
+
+import re
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+
+from consent.models import Topic
+from foundation import registry
+from foundation.errors import Conflict, Invalid, Problem
+from staff import audit
+
+_SLUG = re.compile(r"[a-z0-9]+(?:[-_][a-z0-9]+)*")
+_CHANNEL = re.compile(r"[a-z][a-z0-9_]{0,19}")
+
+
+def save(
+    slug: str,
+    *,
+    name: str,
+    description: str,
+    purpose: str,
+    basis: str,
+    default: bool = False,
+    transactional: bool = False,
+    channels: Sequence[str],
+    now: datetime,
+) -> Topic:
+    """Makes the topic, or changes it; one that was archived is back. What people chose stays as it is."""
+    values: dict[str, Any] = {
+        "name": name.strip(),
+        "description": description.strip(),
+        "purpose": purpose.strip(),
+        "basis": basis,
+        "default": default,
+        "transactional": transactional,
+        "channels": list(dict.fromkeys(channels)),
+        "archived": False,
+    }
+    _check(slug, values)
+    with transaction.atomic():
+        before = Topic.objects.select_for_update().filter(slug=slug).first()
+        changed = [field for field, value in values.items() if before is None or getattr(before, field) != value]
+        topic = Topic(pk=before.pk if before else None, slug=slug, **values)
+        if changed:
+            topic.save()
+            done = "Changed" if before else "Added"
+            said = (
+                f"{done} the topic {topic.name}{', now sent whatever people choose' if _frees(before, topic) else ''}."
+            )
+            audit.record("change" if before else "create", "topic", slug, said, changed=changed)
+    return topic
+
+
+def archive(topic: Topic, *, now: datetime) -> None:
+    """Takes the topic off the page and out of use; the ledger keeps what was decided on it."""
+    users = [sentence for answer in registry.references.ask("topic", topic.slug) for sentence in answer]
+    if users:
+        raise Conflict(f"{topic.name} is in use: {'; '.join(users)}. Change that first.")
+    with transaction.atomic():
+        if Topic.objects.filter(pk=topic.pk, archived=False).update(archived=True):
+            audit.record("archive", "topic", topic.slug, f"Archived the topic {topic.name}.")
+
+
+def _frees(before: Topic | None, after: Topic) -> bool:
+    return after.transactional and not (before and before.transactional)
+
+
+def _check(slug: str, values: dict[str, Any]) -> None:
+    problems = []
+    if not _SLUG.fullmatch(slug) or len(slug) > 50:
+        problems.append(Problem("slug", "must be lower-case letters, digits and dashes, 50 at most"))
+    if not 0 < len(values["name"]) <= 100:
+        problems.append(Problem("name", "must have between 1 and 100 characters"))
+    for field, what in (("description", "what people get"), ("purpose", "why you send it")):
+        if not values[field]:
+            problems.append(Problem(field, f"must say {what}, for customers read it on their page"))
+    if values["basis"] not in Topic.Basis.values:
+        problems.append(Problem("basis", f"must be one of {', '.join(Topic.Basis.values)}"))
+    if not values["channels"] or not all(_CHANNEL.fullmatch(channel) for channel in values["channels"]):
+        problems.append(Problem("channels", "must name at least one channel, such as email"))
+    problems += [Problem(field, "must not hold a NUL character") for field in values if "\0" in str(values[field])]
+    if problems:
+        raise Invalid(problems)
