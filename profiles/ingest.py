@@ -1,0 +1,327 @@
+"""Taking in what people did and what is said of them: the one way in, for events from outside and for our own."""
+
+import hashlib
+import random
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, TypeVar
+from uuid import UUID
+
+from django.db import IntegrityError, OperationalError, connection, transaction
+
+from foundation import strict_json
+from foundation.errors import Invalid
+from foundation.sql import statements
+from profiles import calls, catalogue, merging, pulses
+from profiles.calls import Arrival, Call, Kind
+from profiles.companies import Companies
+from profiles.identity import LeftOut, Overtaken, People, Person, Trust
+from profiles.models import Pulse, RejectedEvent
+
+__all__ = ["Ours", "Receipt", "Trust", "emit", "take"]
+
+_TRIES = 6
+_TIES = {"40001", "40P01"}  # serialization failure, deadlock: the same again may well go through
+_sql = statements("profiles", "ingest")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What became of a batch: how many items were stored, how many had come before, and which were refused, and why."""
+
+    stored: int
+    repeated: int
+    rejected: list[tuple[int, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Ours:
+    """An event of our own, whose name begins with `$`."""
+
+    profile_id: UUID
+    name: str
+    properties: dict[str, Any]
+    occurred_at: datetime
+    message_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Refusal:
+    place: int
+    reason: str
+    item: Any
+
+    @property
+    def claim(self) -> str | None:
+        """What is claimed for it, so that it is not kept again when its batch is repeated.
+
+        Not its message id itself: the item may come again, mended.
+        """
+        value = _value(self.item)
+        id = value.get("messageId") if isinstance(value, dict) else None
+        return f"refused {id} {self.reason}" if isinstance(id, str) else None
+
+
+@dataclass(slots=True)
+class _Told:
+    """What is to be told of a person: the events stored for them."""
+
+    person_id: UUID
+    names: set[int] = field(default_factory=set)
+    events: list[int] = field(default_factory=list)
+    first_at: datetime | None = None
+    last_at: datetime | None = None
+
+    def add(self, name: int, id: int, at: datetime, *, triggers: bool) -> None:
+        self.names.add(name)
+        if triggers:
+            self.events.append(id)
+            self.first_at = at if self.first_at is None else min(self.first_at, at)
+            self.last_at = at if self.last_at is None else max(self.last_at, at)
+
+
+def take(
+    items: Sequence[Any],
+    *,
+    source: str,
+    trust: Trust,
+    now: datetime,
+    sent_at: datetime | None = None,
+    historical: bool = False,
+) -> Receipt:
+    """Takes items as the tracking API knows them, in their order, each for itself: a bad one costs no other.
+
+    All in one transaction, and in a few statements however many there are. What has come before, by its message id,
+    is taken to have been stored, and does nothing. `items` are JSON values, or `strict_json.Sent`.
+    """
+    arrival = Arrival(now, sent_at, historical)
+    read: list[Call] = []
+    refused: list[_Refusal] = []
+    for place, item in enumerate(items):
+        try:
+            read.append(calls.read(item, place, arrival))
+        except Invalid as error:
+            refused.append(_Refusal(place, str(error), item))
+    return _insisting(lambda: _store(read, refused, items, source, trust, now))
+
+
+def emit(events: Sequence[Ours], *, now: datetime) -> None:
+    """Stores events of our own, in the caller's transaction; an event whose message id came before does nothing.
+
+    An event of somebody who was merged meanwhile goes to who they are today, and one of somebody who is gone, nowhere.
+    """
+    if not events:
+        return
+    names = catalogue.intern((event.name for event in events), now=now)
+    won = _claim((event.message_id for event in events), now)
+    new = list({event.message_id: event for event in reversed(events) if event.message_id in won}.values())[::-1]
+    people = _stay(event.profile_id for event in new)
+    rows = [
+        _Row(event.message_id, people[event.profile_id], names[event.name], event.occurred_at, event.properties, True)
+        for event in new
+        if event.profile_id in people
+    ]
+    told = _write_events(rows, now)
+    pulses.add([_word(one) for one in told.values()], now=now)
+
+
+def _insisting(work: Callable[[], T]) -> T:
+    """Does the work in a transaction; again where somebody else was first with the same people.
+
+    Ties that PostgreSQL ended at our cost can only be tried again where the transaction is our own.
+    """
+    for tried in range(_TRIES):
+        last = tried == _TRIES - 1
+        try:
+            with transaction.atomic():
+                return work()
+        except (Overtaken, IntegrityError):
+            if last:
+                raise
+        except OperationalError as error:
+            lost_a_tie = getattr(error.__cause__, "sqlstate", None) in _TIES
+            if last or not lost_a_tie or connection.in_atomic_block:
+                raise
+            time.sleep(random.uniform(0.005, 0.03) * 2**tried)  # noqa: S311 (no secret: it parts two who collided)
+    raise AssertionError("unreachable")
+
+
+def _store(
+    read: Sequence[Call], refused: Sequence[_Refusal], items: Sequence[Any], source: str, trust: Trust, now: datetime
+) -> Receipt:
+    read, refused = _judged(read, refused, items)
+    names = catalogue.intern((call.name for call in read if call.is_event), now=now)
+    won = _claim([*(call.message_id for call in read), *filter(None, (one.claim for one in refused))], now)
+    new = _first_of_each(read, won)
+    people = People(new, trust, now)
+    companies = Companies(new, trust, now)
+    done = _play(new, people, companies)
+    companies.write()
+    people.write()
+    rows = [_Row(c.message_id, p.id, names[c.name], c.occurred_at, c.values, c.triggers) for c, p in done]
+    told = _write_events(rows, now)
+    pulses.add(_words(people, told), now=now)
+    companies.tell()
+    if people.pairs:
+        merging.merge(people.pairs, reason="A call said that the two are one person.", now=now)
+    _keep([one for one in refused if one.claim is None or one.claim in won], people.left_out, source, now)
+    rejected = sorted((one.place, one.reason) for one in refused)
+    return Receipt(len(new), len(read) - len(new), rejected)
+
+
+def _judged(
+    read: Sequence[Call], refused: Sequence[_Refusal], items: Sequence[Any]
+) -> tuple[list[Call], list[_Refusal]]:
+    """The calls that the data catalogue lets pass, and all that are refused."""
+    if not any(call.is_event for call in read):
+        return list(read), list(refused)
+    blocked, required = catalogue.blocked(), catalogue.required()
+    passed, held_up = [], list(refused)
+    for call in read:
+        reason = _against(call, blocked, required) if call.is_event else ""
+        if reason:
+            held_up.append(_Refusal(call.place, reason, items[call.place]))
+        else:
+            passed.append(call)
+    return passed, held_up
+
+
+def _against(call: Call, blocked: set[str], required: dict[str, list[str]]) -> str:
+    if call.name in blocked:
+        return f"event: {call.name} is blocked in the data catalogue."
+    missing = [name for name in required.get(call.name, ()) if call.values.get(name) is None]
+    if missing:
+        return f"properties: {call.name} must have {', '.join(missing)}, as the data catalogue says."
+    return ""
+
+
+def _claim(message_ids: Iterable[str], now: datetime) -> set[str]:
+    """Those of these ids that nobody had claimed; they are claimed from now on."""
+    by_digest = {
+        UUID(bytes=hashlib.sha256(id.encode("utf-8", "surrogatepass")).digest()[:16]): id for id in message_ids
+    }
+    if not by_digest:
+        return set()
+    return {by_digest[id] for (id,) in _sql.rows("claim", {"ids": list(by_digest), "now": now})}
+
+
+def _first_of_each(read: Iterable[Call], won: set[str]) -> list[Call]:
+    new: dict[str, Call] = {}
+    for call in read:
+        if call.message_id in won:
+            new.setdefault(call.message_id, call)
+    return list(new.values())
+
+
+def _play(new: Sequence[Call], people: People, companies: Companies) -> list[tuple[Call, Person]]:
+    """Has each call take effect on people and companies, in their order; the events, each with whose it is."""
+    events = []
+    for call in new:
+        if call.is_event:
+            events.append((call, people.of(call)))
+        elif call.kind is Kind.IDENTIFY:
+            people.identify(call)
+        elif call.kind is Kind.GROUP:
+            companies.group(people.of(call), call)
+        else:
+            people.alias(call)
+    return events
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    message_id: str
+    profile_id: UUID
+    name: int
+    occurred_at: datetime
+    properties: dict[str, Any]
+    triggers: bool
+
+
+def _write_events(rows: Sequence[_Row], now: datetime) -> dict[UUID, _Told]:
+    """Stores events and counts them; by person, what was stored."""
+    if not rows:
+        return {}
+    params = {
+        "messages": [row.message_id for row in rows],
+        "profiles": [row.profile_id for row in rows],
+        "names": [row.name for row in rows],
+        "times": [row.occurred_at for row in rows],
+        "properties": [strict_json.encode(row.properties) for row in rows],
+        "now": now,
+    }
+    ids = dict(_sql.rows("store", params))
+    told: dict[UUID, _Told] = {}
+    for row in rows:
+        one = told.setdefault(row.profile_id, _Told(row.profile_id))
+        one.add(row.name, ids[row.message_id], row.occurred_at, triggers=row.triggers)
+    return told
+
+
+def _words(people: People, told: dict[UUID, _Told]) -> list[pulses.Word]:
+    """One pulse for each person of whom anything is to be told."""
+    words = []
+    for person in people.everybody():
+        one = told.get(person.id)
+        if one is not None or person.is_changed:
+            words.append(_word(one or _Told(person.id), person))
+    return words
+
+
+def _word(told: _Told, person: Person | None = None) -> pulses.Word:
+    cause = Pulse.Cause.HISTORY
+    if told.events:
+        cause = Pulse.Cause.EVENT
+    elif person is not None and person.is_fresh:
+        cause = Pulse.Cause.ATTRIBUTE
+    changed = person.changed if person is not None else ()
+    return pulses.Word(told.person_id, cause, told.names, changed, told.events, told.first_at, told.last_at)
+
+
+def _stay(profile_ids: Iterable[UUID]) -> dict[UUID, UUID]:
+    """Who these people are today, of those that are still there; none of them is merged or erased until we are done."""
+    today = {id: id for id in profile_ids}
+    there: set[UUID] = set()
+    while wanted := set(today.values()) - there:
+        found = {id for (id,) in _sql.rows("share_people", {"ids": list(wanted)})}
+        became = merging.whoever(wanted - found)
+        today = {asked: became.get(id, id) for asked, id in today.items() if id not in wanted - found or id in became}
+        there |= found
+    return today
+
+
+def _keep(refused: Sequence[_Refusal], left_out: Sequence[LeftOut], source: str, now: datetime) -> None:
+    """Keeps what was refused, as it came; and of browsers' calls what they could not say, as the call that would."""
+    rows = [_rejected(one.place, one.item, one.reason, source, now) for one in refused]
+    for one in left_out:
+        item = {"type": "identify", "userId": one.call.user_id, "traits": one.values}
+        item["timestamp"] = one.call.occurred_at.isoformat()
+        rows.append(_rejected(one.call.place, item, one.reason, source, now))
+    RejectedEvent.objects.bulk_create(rows)
+
+
+def _rejected(place: int, item: Any, reason: str, source: str, now: datetime) -> RejectedEvent:
+    value = _value(item)
+    said = value if isinstance(value, dict) else {}
+    return RejectedEvent(
+        received_at=now,
+        source=source,
+        position=place,
+        type=_storable(said.get("type")),
+        name=_storable(said.get("event")),
+        reason=reason,
+        payload=strict_json.encode(value),
+    )
+
+
+def _value(item: Any) -> Any:
+    return item.value if isinstance(item, strict_json.Sent) else item
+
+
+def _storable(text: Any) -> str:
+    if not isinstance(text, str):
+        return ""
+    return text[:200].replace("\x00", "").encode("utf-8", "replace").decode()

@@ -1,0 +1,161 @@
+"""Who must be looked at again: a pulse is added with its cause, and taken, under the person's lock, by deleting it.
+
+The lock is a transaction's advisory lock, one for each person. Whoever decides about people holds it, so that two
+workers never decide about one person at once.
+"""
+
+import json
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from foundation.sql import statements
+from foundation.wake import wake
+from profiles.models import Pulse
+
+_SEED = 0x0CA1_0003  # parts a person's lock from other uses of their id
+_sql = statements("profiles", "pulses")
+_REACT = "journeys.react"
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """All that was waiting for one person, as one.
+
+    `names` are ids of `EventType`; a company's values are in `attributes` as `account.<name>`; `events` are the ids
+    of those events that may trigger something, which happened within [`first_at`, `last_at`].
+    """
+
+    profile_id: UUID
+    causes: frozenset[str]
+    names: frozenset[int]
+    attributes: frozenset[str]
+    events: tuple[int, ...]
+    first_at: datetime | None
+    last_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Triggering:
+    """An event that may trigger something."""
+
+    id: int
+    message_id: str
+    profile_id: UUID
+    name: str
+    occurred_at: datetime
+    properties: dict[str, Any]
+
+
+def claim(limit: int, *, now: datetime) -> list[Taken]:
+    """Takes all pulses of up to `limit` people, those who wait longest first, in the caller's transaction.
+
+    Each person is locked until it ends. Those whom somebody else has locked are passed by; their pulses stay. What is
+    added meanwhile stays as well, for the next time.
+    """
+    people = _lock_oldest(limit)
+    if not people:
+        return []
+    rows: dict[UUID, list[Any]] = {person: [] for person in people}
+    for profile, *row in _sql.rows("take", {"profiles": people}):
+        rows[profile].append(row)
+    return [_as_one(profile, found) for profile, found in rows.items() if found]
+
+
+def _lock_oldest(limit: int) -> list[UUID]:
+    people: list[UUID] = []
+    after, more = 0, True
+    while more and len(people) < limit:
+        missing = limit - len(people)
+        params = {"after": after, "window": missing * 4, "had": people, "limit": missing, "seed": _SEED}
+        [(found, after, more)] = _sql.rows("lock_oldest", params)
+        people += found
+    return people
+
+
+def _as_one(profile: UUID, rows: Sequence[Sequence[Any]]) -> Taken:
+    causes, names, attributes, events, firsts, lasts = zip(*rows, strict=True)
+    return Taken(
+        profile_id=profile,
+        causes=frozenset(causes),
+        names=frozenset(id for some in names for id in some),
+        attributes=frozenset(name for some in attributes for name in some),
+        events=tuple(id for some in events for id in some),
+        first_at=min(filter(None, firsts), default=None),
+        last_at=max(filter(None, lasts), default=None),
+    )
+
+
+def triggering(taken: Sequence[Taken]) -> list[Triggering]:
+    """The events of these that may trigger something, in the order in which they happened."""
+    spans = [(one.profile_id, one.first_at, one.last_at) for one in taken if one.events]
+    if not spans:
+        return []
+    profiles, first, last = (list(column) for column in zip(*spans, strict=True))
+    params = {
+        "profiles": profiles,
+        "first": first,
+        "last": last,
+        "earliest": min(filter(None, first)),
+        "latest": max(filter(None, last)),
+        "events": [id for one in taken for id in one.events],
+    }
+    return [
+        Triggering(id, message, profile, name, at, json.loads(found))
+        for id, message, profile, name, at, found in _sql.rows("triggering", params)
+    ]
+
+
+def touch(profile_ids: Collection[UUID], *, cause: Pulse.Cause, now: datetime, attributes: Iterable[str] = ()) -> int:
+    """Adds a pulse for each of these people, and wakes whoever takes them; how many it added."""
+    if not profile_ids:
+        return 0
+    params = {"profiles": list(profile_ids), "cause": cause.value, "attributes": list(attributes), "now": now}
+    added = _sql.run("touch", params)
+    wake(_REACT)
+    return added
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A pulse to be added."""
+
+    profile_id: UUID
+    cause: Pulse.Cause
+    names: Collection[int] = ()
+    attributes: Collection[str] = ()
+    events: Collection[int] = ()
+    first_at: datetime | None = None
+    last_at: datetime | None = None
+
+    def as_row(self) -> dict[str, Any]:
+        return {
+            "profile": str(self.profile_id),
+            "cause": self.cause.value,
+            "names": sorted(self.names),
+            "attributes": sorted(self.attributes),
+            "events": sorted(self.events),
+            "first_at": self.first_at and self.first_at.isoformat(),
+            "last_at": self.last_at and self.last_at.isoformat(),
+        }
+
+
+def add(words: Sequence[Word], *, now: datetime) -> None:
+    """Adds pulses in the caller's transaction, and wakes whoever takes them."""
+    if words:
+        _sql.run("add", {"rows": json.dumps([word.as_row() for word in words]), "now": now})
+        wake(_REACT)
+
+
+def lock(profile_ids: Iterable[UUID]) -> set[UUID]:
+    """Tries to lock these people until the transaction ends; those whom it got."""
+    wanted = list(profile_ids)
+    return {profile for (profile,) in _sql.rows("lock", {"profiles": wanted, "seed": _SEED})} if wanted else set()
+
+
+def lock_all(profile_ids: Iterable[UUID]) -> None:
+    """Locks all of these people until the transaction ends, waiting for whoever has one."""
+    if wanted := list(profile_ids):
+        _sql.rows("lock_all", {"profiles": wanted, "seed": _SEED})
