@@ -79,10 +79,20 @@ def django_db_setup(database_name: str, django_db_blocker: pytest.FixtureRequest
 
 
 @pytest.fixture
-def transactional_db(
-    django_db_setup: None, database_name: str, django_db_blocker: pytest.FixtureRequest
+def _django_db_helper(
+    request: pytest.FixtureRequest, django_db_setup: None, database_name: str, django_db_blocker: pytest.FixtureRequest
 ) -> Iterator[None]:
-    """A fresh clone for a test that commits. No flush: that is a TRUNCATE, which the ledger refuses."""
+    """What stands behind `db`, `transactional_db`, `live_server` and the mark `django_db`.
+
+    A test that commits gets a fresh clone and no flush, since that is a TRUNCATE, which the ledger refuses. Any other
+    is rolled back, as pytest-django does it.
+    """
+    marker = request.node.get_closest_marker("django_db")
+    commits = {"transactional_db", "live_server"} & set(request.fixturenames)
+    if not commits and not (marker and marker.kwargs.get("transaction")):
+        request.getfixturevalue("_django_db_helper")  # pytest-django's, which this one covers
+        yield
+        return
     name = f"{database_name}_committed"
     with django_db_blocker.unblock():
         _clone(name)

@@ -64,9 +64,9 @@ ROLES: dict[str, Find] = {
     "the broker": _children_of("valkey-server"),
     "web": _children_of("granian"),
     "a process of web": _grandchildren_of("granian"),
-    "the worker": _children_of(" worker "),
-    "a process of the worker": _grandchildren_of(" worker "),
-    "beat": _children_of(" beat "),
+    "the worker": _children_of("config.celery worker"),
+    "a process of the worker": _grandchildren_of("config.celery worker"),
+    "beat": _children_of("config.celery beat"),
     "maintenance": _children_of(" maintain "),
 }
 
