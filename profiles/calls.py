@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from enum import Enum
+from enum import StrEnum
 from functools import cache
 from typing import Any
 from uuid import uuid4
@@ -25,7 +25,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _A_TIME = "must be a time such as 2026-11-24T10:00:00Z (RFC 3339)"
 
 
-class Kind(str, Enum):
+class Kind(StrEnum):
     """The six calls."""
 
     IDENTIFY = "identify"
@@ -69,6 +69,11 @@ class Call:
     @property
     def is_event(self) -> bool:
         return bool(self.name)
+
+    @property
+    def names(self) -> list[str]:
+        """The ids of people that it bears, of whatever kind."""
+        return [name for name in (self.user_id, self.anonymous_id, self.previous_id) if name]
 
 
 def read(item: Any, place: int, arrival: Arrival) -> Call:
@@ -129,7 +134,7 @@ class _Reader:
 
     def _kind(self) -> Kind:
         try:
-            return Kind(self.item.get("type"))
+            return Kind(str(self.item.get("type")))
         except ValueError:
             raise Invalid.at("type", f"must be one of {', '.join(kind.value for kind in Kind)}") from None
 

@@ -46,7 +46,6 @@ class Companies:
         A browser's key is anybody's: it ties only a person who has no company, and fills only a company that is new.
         """
         company = self._by_external_id[call.group_id]
-        assert person.row is not None
         browser = self.trust is Trust.BROWSER
         before = person.row["account_id"]
         if not (browser and before) and latest.tie(person.row, company.row["id"], call.occurred_at):

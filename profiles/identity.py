@@ -1,4 +1,4 @@
-"""Who a call is about: the names in it lead to people, who are made, linked and merged as the calls say, in their order.
+"""Who a call is about: its names lead to people, who are made, linked and merged as the calls say, in their order.
 
 `People` plays a batch through in memory, on people who are held in the database, and then writes all of it at once.
 """
@@ -37,11 +37,11 @@ class Overtaken(Exception):
 
 @dataclass(slots=True, eq=False)
 class Person:
-    """A person of the batch. `row` is as in `profiles.values`, and there where the batch may change it."""
+    """A person of the batch. `row` is as in `profiles.values`, and empty where the batch changes nothing in it."""
 
     id: UUID
     external_id: str | None
-    row: dict[str, Any] | None = None
+    row: dict[str, Any] = field(default_factory=dict)
     is_new: bool = False
     is_busy: bool = False
     into: "Person | None" = None
@@ -58,7 +58,6 @@ class Person:
 
     def put(self, name: str, value: Any, call: Call) -> None:
         """Takes a value unless a later one is known; of two of one moment the one that comes last counts."""
-        assert self.row is not None
         if latest.put(self.row, name, value, call.occurred_at, Profile.COLUMNS):
             self.note({name}, call)
 
@@ -102,7 +101,7 @@ class People:
         params = {"kinds": list(kinds), "values": list(values), "whole": list(asked.values())}
         for kind, value, id, external_id, row in _sql.rows("resolve", params):
             person = self._by_id.setdefault(id, Person(id, external_id))
-            person.row = person.row or (json.loads(row) if row else None)
+            person.row = person.row or (json.loads(row) if row else {})
             self._by_name[kind, value] = person
         if self.trust is Trust.BROWSER:
             self._load_busy()
@@ -137,12 +136,11 @@ class People:
 
     def alias(self, call: Call) -> None:
         """Has the former id lead to the person of the user id."""
-        assert call.user_id is not None
         former: _Name = (_ANONYMOUS, call.previous_id)
         if former not in self._by_name and (_USER, call.previous_id) in self._by_name:
             former = (_USER, call.previous_id)
         if call.user_id != call.previous_id:
-            self._join((_USER, call.user_id), former, call).see(call.occurred_at)
+            self._join((_USER, call.user_id or ""), former, call).see(call.occurred_at)
 
     def _found(self, name: _Name) -> Person | None:
         person = self._by_name.get(name)
@@ -188,7 +186,6 @@ class People:
     def _become_known(self, person: Person, user: _Name, call: Call) -> None:
         person.is_busy = True  # it came by an anonymous id
         person.external_id = user[1]
-        assert person.row is not None
         person.row["external_id"] = user[1]
         person.note(["external_id"], call)
         self._name(person, user)
@@ -206,9 +203,8 @@ class People:
         """
         if self.trust is not Trust.BROWSER:
             return True
-        brings = former.row if former else None
-        address = brings and any(brings[name] is not None for name in _ADDRESSES)
-        return not (person.is_busy or address)
+        brings_address = former is not None and any(former.row[name] is not None for name in _ADDRESSES)
+        return not (person.is_busy or brings_address)
 
     def _disagree(self, person: Person, former: Person, call: Call) -> None:
         if self.trust is Trust.BROWSER:
@@ -220,7 +216,6 @@ class People:
 
     def _allowed(self, person: Person, call: Call) -> dict[str, Any]:
         """The traits that a browser may set of a person who was known before: all but another address."""
-        assert person.row is not None
         row, values = person.row, call.values
         refused = {name: values[name] for name in _ADDRESSES if name in values and values[name] != row[name]}
         if refused:
@@ -235,12 +230,14 @@ class People:
             params = {"kinds": list(kinds), "values": list(values), "profiles": [person.id for person in people]}
             if _sql.run("name_people", {**params, "now": self.now}) < len(self._named):
                 raise Overtaken
-        new, changed, seen = [], [], []
+        new: list[Person] = []
+        changed: list[Person] = []
+        seen: list[Person] = []
         for person in self._by_id.values():
             if person.is_new:
                 new.append(person)
             elif person.first_at is not None:
-                (seen if person.row is None else changed).append(person)
+                (changed if person.row else seen).append(person)
         if new and _sql.run("make_people", {"rows": _rows(new)}) < len(new):
             raise Overtaken
         if changed:
@@ -289,7 +286,6 @@ def _rows(people: Iterable[Person]) -> str:
 
 def _seen(person: Person) -> dict[str, Any]:
     row = person.row
-    assert row is not None
     for name, pick, at in (("first_seen_at", min, person.first_at), ("last_seen_at", max, person.last_at)):
         if at is not None:
             known = row.get(name)

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from django.db import IntegrityError, OperationalError, connection, transaction
+from django.db.models import Max
 
 from foundation import strict_json
 from foundation.errors import Invalid
@@ -17,8 +18,9 @@ from foundation.sql import statements
 from profiles import calls, catalogue, merging, pulses
 from profiles.calls import Arrival, Call, Kind
 from profiles.companies import Companies
+from profiles.erasing import tombstoned
 from profiles.identity import LeftOut, Overtaken, People, Person, Trust
-from profiles.models import Pulse, RejectedEvent
+from profiles.models import Pulse, RejectedEvent, Tombstone
 
 __all__ = ["Ours", "Receipt", "Trust", "emit", "take"]
 
@@ -50,6 +52,8 @@ class Ours:
 
 @dataclass(frozen=True, slots=True)
 class _Refusal:
+    """An item that is refused, and its value as it is kept: nothing, where it names somebody who was erased."""
+
     place: int
     reason: str
     item: Any
@@ -157,6 +161,9 @@ def _store(
     won = _claim([*(call.message_id for call in read), *filter(None, (one.claim for one in refused))], now)
     new = _first_of_each(read, won)
     people = People(new, trust, now)
+    # Only now: an erasure that was under way when we asked for its person has left its mark.
+    new, late = _parted(new)
+    refused += late
     companies = Companies(new, trust, now)
     done = _play(new, people, companies)
     companies.write()
@@ -167,9 +174,9 @@ def _store(
     companies.tell()
     if people.pairs:
         merging.merge(people.pairs, reason="A call said that the two are one person.", now=now)
-    _keep([one for one in refused if one.claim is None or one.claim in won], people.left_out, source, now)
+    _keep(_unkept(refused, won), people.left_out, source, now)
     rejected = sorted((one.place, one.reason) for one in refused)
-    return Receipt(len(new), len(read) - len(new), rejected)
+    return Receipt(len(new), len(read) - len(new) - len(late), rejected)
 
 
 def _judged(
@@ -214,6 +221,24 @@ def _first_of_each(read: Iterable[Call], won: set[str]) -> list[Call]:
         if call.message_id in won:
             new.setdefault(call.message_id, call)
     return list(new.values())
+
+
+def _parted(new: Sequence[Call]) -> tuple[list[Call], list[_Refusal]]:
+    """The calls, without those that speak of somebody's time before they were erased (STANDARDS ER-03)."""
+    last = Tombstone.objects.aggregate(last=Max("at"))["last"]
+    if last is None or not any(call.occurred_at <= last for call in new):
+        return list(new), []
+    erased = tombstoned({name for call in new if call.occurred_at <= last for name in call.names})
+    passed, late = [], []
+    for call in new:
+        if any(name in erased and call.occurred_at <= erased[name] for name in call.names):
+            late.append(_Refusal(call.place, _ERASED, None))
+        else:
+            passed.append(call)
+    return passed, late
+
+
+_ERASED = "It happened before the person was erased, so nothing of it is kept."
 
 
 def _play(new: Sequence[Call], people: People, companies: Companies) -> list[tuple[Call, Person]]:
@@ -291,6 +316,15 @@ def _stay(profile_ids: Iterable[UUID]) -> dict[UUID, UUID]:
         today = {asked: became.get(id, id) for asked, id in today.items() if id not in wanted - found or id in became}
         there |= found
     return today
+
+
+def _unkept(refused: Iterable[_Refusal], won: set[str]) -> list[_Refusal]:
+    """Those that have not been kept before, each once."""
+    unkept: dict[str | int, _Refusal] = {}
+    for one in refused:
+        if one.claim is None or one.claim in won:
+            unkept.setdefault(one.claim or one.place, one)
+    return list(unkept.values())
 
 
 def _keep(refused: Sequence[_Refusal], left_out: Sequence[LeftOut], source: str, now: datetime) -> None:
