@@ -169,6 +169,8 @@ PROJECT_TIME_ZONE = environment.zone("PROJECT_TIME_ZONE", "UTC")
 EVENT_RETENTION_DAYS = environment.number("EVENT_RETENTION_DAYS", 0) or None
 # An event older than this on arrival feeds segments and triggers nothing.
 TRIGGER_WITHIN_HOURS = environment.number("TRIGGER_WITHIN_HOURS", 24)
+# A segment that takes longer to ask of everybody keeps the members it has, and says so.
+SEGMENT_TIMEOUT_SECONDS = environment.number("SEGMENT_TIMEOUT_SECONDS", 60)
 
 # ── Mail ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 _mail = environment.mail("EMAIL_URL", f"file://{CAIRN_HOME / 'mail'}")
@@ -178,6 +180,12 @@ EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _mail.user, _mail.password
 EMAIL_USE_SSL, EMAIL_USE_TLS = _mail.ssl, _mail.starttls
 EMAIL_TIMEOUT = 15
 DEFAULT_FROM_EMAIL = environment.text("DEFAULT_FROM_EMAIL", "Cairn <hello@example.com>")
+# In the foot of every mail until the brand has one; the law of most places asks for it.
+POSTAL_ADDRESS = environment.text("POSTAL_ADDRESS").replace("\\n", "\n")
+# A message that could not go out for this long is stale and never does; transactional ones are tried for five days.
+MESSAGE_STALE_HOURS = environment.number("MESSAGE_STALE_HOURS", 48, least=1)
+# What is sent again when nobody knows whether it arrived, as channel:class. The rest waits for a human.
+RESEND_IN_DOUBT = environment.words("RESEND_IN_DOUBT", ["email:transactional"])
 
 # ── Files ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 STATIC_URL = "/static/"

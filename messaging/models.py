@@ -20,6 +20,9 @@ class Brand(models.Model):
     sender_address = models.EmailField(blank=True)
     postal_address = models.TextField(blank=True, help_text="By law part of every marketing mail.")
 
+    class Meta:
+        constraints = [models.CheckConstraint(condition=Q(id=1), name="only_one_brand")]
+
     def __str__(self) -> str:
         return self.name
 
@@ -78,7 +81,8 @@ class Message(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     idempotency_key = models.CharField(max_length=200, unique=True)
-    profile = models.ForeignKey(Profile, on_delete=models.CASCADE, related_name="messages")
+    # NULL once the person is erased: that something was sent stays known, to whom and what does not.
+    profile = models.ForeignKey(Profile, null=True, on_delete=models.SET_NULL, related_name="messages")
     channel = models.CharField(max_length=20)
     topic = models.ForeignKey(Topic, on_delete=models.PROTECT)
     template = models.ForeignKey(Template, on_delete=models.PROTECT)
@@ -97,14 +101,21 @@ class Message(models.Model):
     evidence = models.JSONField(default=dict)
     guardrail = models.CharField(max_length=30, blank=True, help_text="Key of the guardrail that judged last.")
     address = models.TextField(blank=True, help_text="Where it went.")
+    sender = models.TextField(blank=True, help_text="From whom.")
+    message_id = models.TextField(blank=True, help_text="Its Message-ID, the same however often it is tried.")
     subject = models.TextField(blank=True)
     html = models.TextField(blank=True)
     text = models.TextField(blank=True)
     provider_id = models.TextField(blank=True)
-    attempts = models.PositiveSmallIntegerField(default=0)
+    attempts = models.PositiveSmallIntegerField(default=0, help_text="How often it was taken up to be sent.")
+    claims = models.PositiveSmallIntegerField(
+        default=0,
+        help_text="How often it was taken up since anything came of it: so a message that kills its worker is found.",
+    )
     fence = models.PositiveIntegerField(
         default=0, help_text="Raised at each claim: a late worker's word no longer counts."
     )
+    urgent = models.BooleanField(default=False, help_text="Transactional when it was queued: goes before the others.")
     due_at = models.DateTimeField(help_text="When to try next.")
     expires_at = models.DateTimeField(null=True, blank=True)
     queued_at = models.DateTimeField()
@@ -115,7 +126,16 @@ class Message(models.Model):
     class Meta:
         indexes = [
             # What dispatch looks for, and nothing else: the rest of the outbox grows for ever.
-            models.Index(fields=["due_at"], condition=Q(state__in=["queued", "deferred"]), name="messages_due"),
+            models.Index(
+                fields=["urgent", "due_at"], condition=Q(state__in=["queued", "deferred"]), name="messages_due_by_lane"
+            ),
             models.Index(fields=["sending_at"], condition=Q(state="sending"), name="messages_sending"),
             models.Index(fields=["profile", "sent_at"], include=["channel"], name="messages_of_a_person"),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["message_id"], condition=~Q(message_id=""), name="one_message_a_message_id"
+            ),
+            # What is being sent is found again by when that began, should its worker die.
+            models.CheckConstraint(condition=~Q(state="sending") | Q(sending_at__isnull=False), name="sending_since"),
         ]

@@ -1,0 +1,36 @@
+"""Blocks side by side; below each other on a phone."""
+
+from typing import Any
+
+from foundation.errors import Invalid, Problem
+from messaging.building import BLOCKS, Block, Writer, read
+
+
+@BLOCKS.register
+class Columns(Block):
+    key = "columns"
+    label = "Columns"
+    fields = {"columns": "two or three lists of blocks"}
+
+    def check(self, name: str, value: Any, path: str) -> list[Problem]:
+        if not isinstance(value, list) or not 2 <= len(value) <= 3:
+            return [Problem(path, "must be two or three lists of blocks")]
+        problems: list[Problem] = []
+        for place, blocks in enumerate(value):
+            try:
+                read(blocks, f"{path}[{place}]", nested=True)
+            except Invalid as invalid:
+                problems += invalid.problems
+        return problems
+
+    def _columns(self) -> list[list[Block]]:
+        return [read(blocks, nested=True) for blocks in self.values["columns"]]
+
+    def mjml(self, write: Writer) -> str:
+        columns = ("".join(block.mjml(write) for block in blocks) for blocks in self._columns())
+        return (
+            "<mj-section padding='0'>" + "".join(f"<mj-column>{each}</mj-column>" for each in columns) + "</mj-section>"
+        )
+
+    def text(self) -> str:
+        return "\n\n".join(block.text().strip() for blocks in self._columns() for block in blocks)

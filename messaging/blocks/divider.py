@@ -1,0 +1,16 @@
+"""A line between two parts."""
+
+from messaging.building import BLOCKS, Block, Writer
+
+
+@BLOCKS.register
+class Divider(Block):
+    key = "divider"
+    label = "Divider"
+    fields = {}
+
+    def mjml(self, write: Writer) -> str:
+        return '<mj-divider border-width="1px" border-color="#e5e7eb" padding="16px 24px" />'
+
+    def text(self) -> str:
+        return "----"

@@ -1,0 +1,270 @@
+"""What a message is built of: the family of blocks, and the compiling of a row of them to HTML and plain text.
+
+What authors write never meets the MJML compiler: marks stand for it, and are replaced in what comes out. So nothing
+in it can be read as MJML, and Liquid is not taken apart.
+"""
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Any, ClassVar
+
+import mrml
+
+from foundation.errors import Invalid, Problem
+from foundation.registry import Family
+from messaging.liquid import Program, Unsayable
+
+BLOCKS: Family[type["Block"]] = Family("blocks", "messaging.blocks")
+MOST_BLOCKS = 100
+_LONGEST = 20_000
+_LARGEST = 256_000
+_LIQUID = re.compile(r"(\{\{.*?\}\}|\{%.*?%\})", re.DOTALL)
+_ONE_VALUE = re.compile(r"\{\{(?P<inner>[^{}]*)\}\}\Z")
+_HREF = re.compile(r"(https?://[^\s/?#@\\\"'<>]+[^\s\\\"'<>]*|mailto:[^\s\\\"'<>]+|tel:[+\d\-. ()]+)\Z", re.IGNORECASE)
+_MARK = re.compile(r"zq(\d+)qz")
+_ASIDE = re.compile("\ue000(\\d+)\ue001")
+
+
+class Block(ABC):
+    """One piece of a message: says what is wrong with it, and what it looks like in MJML and in plain text."""
+
+    key: ClassVar[str]
+    label: ClassVar[str]
+    fields: ClassVar[dict[str, str]]
+    """What it has, each with a sentence on what that is; all are required but those in `optional`."""
+    optional: ClassVar[frozenset[str]] = frozenset()
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        self.values = values
+
+    @classmethod
+    def read(cls, values: Mapping[str, Any], path: str) -> tuple["Block", list[Problem]]:
+        """The block, and all that is wrong with it."""
+        block = cls(values)
+        unknown = values.keys() - cls.fields.keys() - {"kind"}
+        names = ", ".join(f"`{name}`" for name in cls.fields) or "no fields"
+        problems = [
+            Problem(f"{path}.{name}", f"a {cls.key} has no such field; it has {names}") for name in sorted(unknown)
+        ]
+        for name in cls.fields:
+            if values.get(name) not in (None, "", []):
+                problems += block.check(name, values[name], f"{path}.{name}")
+            elif name not in cls.optional:
+                problems.append(Problem(f"{path}.{name}", f"is missing: {cls.fields[name]}"))
+        return block, problems
+
+    def check(self, name: str, value: Any, path: str) -> list[Problem]:
+        """What is wrong with one field that is there; text, unless a block says otherwise."""
+        return check_href(value, path) if name in ("href", "src") else check_text(value, path)
+
+    @abstractmethod
+    def mjml(self, write: "Writer") -> str:
+        """The block as children of a column."""
+
+    @abstractmethod
+    def text(self) -> str:
+        """The block as plain text, Liquid in it."""
+
+
+def check_text(value: Any, path: str) -> list[Problem]:
+    """What is wrong with a text that may have Liquid in it."""
+    if not isinstance(value, str):
+        return [Problem(path, "must be text")]
+    if len(value) > _LONGEST:
+        return [Problem(path, f"is longer than {_LONGEST:,} characters")]
+    if "\0" in value:
+        return [Problem(path, "holds a character (NUL) that no message can carry")]
+    return [*check_liquid(value, path), *(p for href in _links_in(value) for p in check_href(href, path))]
+
+
+def check_liquid(value: str, path: str) -> list[Problem]:
+    try:
+        Program(value).check()
+    except Unsayable as unsayable:
+        return [Problem(path, f"{unsayable}")]
+    return []
+
+
+def check_href(value: Any, path: str) -> list[Problem]:
+    """What is wrong with where a link leads: it begins with https://, http://, mailto: or tel:, or is one value."""
+    if not isinstance(value, str):
+        return [Problem(path, "must be an address as text")]
+    if problems := check_liquid(value, path):
+        return problems
+    if _ONE_VALUE.match(value.strip()) or _HREF.match(_LIQUID.sub("x", value.strip()).strip()):
+        starts_with_liquid = value.strip().startswith("{")
+        if not starts_with_liquid or _ONE_VALUE.match(value.strip()):
+            return []
+    return [
+        Problem(path, "must begin with https:// (or http://, mailto:, tel:), or be one value such as {{ event.url }}")
+    ]
+
+
+_BOLD, _ITALIC = re.compile(r"\*\*(.+?)\*\*", re.DOTALL), re.compile(r"(?<![*\w])\*([^*\n]+?)\*(?![*\w])")
+_LINK = re.compile(r"\[([^\[\]]+)\]\(([^()]+)\)")
+
+
+def _links_in(text: str) -> list[str]:
+    return [href for _, href in _LINK.findall(text)]
+
+
+class Writer:
+    """Makes HTML of authors' text, everything escaped, and keeps it aside until the MJML around it is compiled."""
+
+    def __init__(self) -> None:
+        self._kept: list[str] = []
+
+    def liquid(self, source: str) -> str:
+        """The mark of a piece of Liquid of our own."""
+        self._kept.append(source)
+        return f"zq{len(self._kept) - 1}qz"
+
+    def plain(self, text: str) -> str:
+        """The mark of text for an attribute, or where no emphasis is wanted."""
+        return self.liquid(_escaped(text))
+
+    def rich(self, text: str) -> str:
+        """The mark of text with **strong** and *stressed* words, [links](https://…), and line breaks."""
+        return self.liquid(_rich(text.strip()))
+
+    def href(self, text: str) -> str:
+        """The mark of where a link leads."""
+        return self.liquid(_href(text))
+
+    def put_back(self, html: str) -> str:
+        return _MARK.sub(lambda found: self._kept[int(found[1])], html)
+
+
+def _escaped(text: str) -> str:
+    parts = enumerate(_LIQUID.split(text))
+    return "".join(part if place % 2 else escape(part) for place, part in parts)
+
+
+def _href(text: str) -> str:
+    """A value that is all of an address is looked at when it is known."""
+    whole = _ONE_VALUE.match(text.strip())
+    return f"{{{{{whole['inner'].rstrip()} | address }}}}" if whole else _escaped(text.strip())
+
+
+def _rich(text: str) -> str:
+    aside: list[str] = []
+
+    def put_aside(html: str) -> str:
+        aside.append(html)
+        return f"\ue000{len(aside) - 1}\ue001"
+
+    def link(found: re.Match[str]) -> str:
+        return put_aside(f'<a href="{_href(found[2])}" style="color:inherit">{_rich(found[1])}</a>')
+
+    written = _LINK.sub(link, text.replace("\ue000", "").replace("\ue001", ""))
+    written = _LIQUID.sub(lambda found: put_aside(found[0]), written)
+    written = _ITALIC.sub(r"<em>\1</em>", _BOLD.sub(r"<strong>\1</strong>", escape(written)))
+    written = written.replace("\r\n", "\n").replace("\n", "<br />")
+    return _ASIDE.sub(lambda found: aside[int(found[1])], written)
+
+
+def unmarked(text: str) -> str:
+    """Text for people who read plain text: links written out, stars gone."""
+    written = _LINK.sub(lambda found: f"{found[1]} ({found[2].strip()})", text.strip())
+    return _ITALIC.sub(r"\1", _BOLD.sub(r"\1", written))
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """What a version keeps: HTML and plain text, Liquid still in both."""
+
+    html: str
+    text: str
+
+
+def read(blocks: Any, path: str = "blocks", *, nested: bool = False) -> list[Block]:
+    """The blocks, or `Invalid` with everything that is wrong with them, each with its path (`blocks[2].href`)."""
+    if not isinstance(blocks, list) or (not blocks and not nested):
+        raise Invalid.at(path, "must be a list of at least one block")
+    if len(blocks) > MOST_BLOCKS:
+        raise Invalid.at(path, f"has {len(blocks)} blocks; at most {MOST_BLOCKS} make one message")
+    found, problems = [], []
+    for place, values in enumerate(blocks):
+        here = f"{path}[{place}]"
+        kind = values.get("kind") if isinstance(values, dict) else None
+        variant = BLOCKS.get(kind) if isinstance(kind, str) else None
+        if not isinstance(values, dict):
+            problems.append(Problem(here, "must be an object with a `kind`"))
+        elif variant is None or (nested and variant.key == "columns"):
+            known = ", ".join(key for key in BLOCKS.keys() if not (nested and key == "columns"))  # noqa: SIM118 (sorted)
+            problems.append(Problem(f"{here}.kind", f"must be one of {known}"))
+        else:
+            block, wrong = variant.read(values, here)
+            found.append(block)
+            problems += wrong
+    if problems:
+        raise Invalid(problems)
+    return found
+
+
+def compile_blocks(blocks: Sequence[Block]) -> Compiled:
+    """Compiles a message, with the brand's head and foot around it."""
+    write = Writer()
+    body = "".join(_section(block.mjml(write)) for block in blocks)
+    html = write.put_back(mrml.to_html(_PAGE.format(head=_head(write), body=body, foot=_foot(write))).content)
+    if len(html) > _LARGEST:
+        raise Invalid.at("blocks", f"make a mail of {len(html):,} characters; at most {_LARGEST:,} can be sent")
+    text = "\n\n".join(part for block in blocks if (part := block.text().strip()))
+    return Compiled(html, f"{text}\n\n{_FOOT_TEXT}")
+
+
+def _section(content: str) -> str:
+    if content.startswith("<mj-section"):
+        return content
+    return f'<mj-section padding="0"><mj-column>{content}</mj-column></mj-section>'
+
+
+_PAGE = """<mjml lang="en"><mj-head><mj-attributes>
+<mj-all font-family="-apple-system, 'Segoe UI', Roboto, Helvetica, Arial, sans-serif" />
+<mj-text font-size="16px" line-height="1.55" color="#1f2937" padding="8px 24px" />
+<mj-section padding="0" background-color="#ffffff" />
+</mj-attributes></mj-head><mj-body background-color="#f3f4f6" width="600px">{head}{body}{foot}</mj-body></mjml>"""
+
+
+def _head(write: Writer) -> str:
+    logo, name = write.liquid("{{ brand.logo_url | address }}"), write.liquid("{{ brand.name }}")
+    return (
+        '<mj-section padding="24px 0 8px"><mj-column>'
+        f"<mj-raw>{write.liquid('{% if brand.logo_url %}')}</mj-raw>"
+        f'<mj-image src="{logo}" alt="{name}" width="120px" align="left" padding="8px 24px" />'
+        f"<mj-raw>{write.liquid('{% else %}')}</mj-raw>"
+        f'<mj-text font-size="15px" font-weight="700" color="{write.liquid("{{ brand.colour }}")}">{name}</mj-text>'
+        f"<mj-raw>{write.liquid('{% endif %}')}</mj-raw></mj-column></mj-section>"
+    )
+
+
+def _foot(write: Writer) -> str:
+    link = '<a href="{}" style="color:#4b5563">{}</a>'
+    parts = [
+        write.liquid("{{ why }}"),
+        "<br />",
+        link.format(write.liquid("{{ links.preferences }}"), "Choose what you get"),
+        write.liquid("{% if links.unsubscribe %}"),
+        " · ",
+        link.format(write.liquid("{{ links.unsubscribe }}"), "Unsubscribe"),
+        write.liquid("{% endif %}"),
+        write.liquid("{% if brand.postal_address %}"),
+        f'<br /><span style="white-space:pre-line">{write.liquid("{{ brand.postal_address }}")}</span>',
+        write.liquid("{% endif %}"),
+    ]
+    return (
+        '<mj-section background-color="#f3f4f6" padding="16px 0 32px"><mj-column>'
+        f'<mj-text font-size="12px" line-height="1.6" color="#4b5563">{"".join(parts)}</mj-text>'
+        "</mj-column></mj-section>"
+    )
+
+
+_FOOT_TEXT = """-- 
+{{ why }}
+Choose what you get: {{ links.preferences }}
+{% if links.unsubscribe %}Unsubscribe: {{ links.unsubscribe }}
+{% endif %}{{ brand.postal_address | default: '' }}
+"""  # noqa: W291 (the mark that opens a signature ends in a space)

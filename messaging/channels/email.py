@@ -1,0 +1,174 @@
+"""Mail, through whatever backend Django is set to: SMTP, a folder, the console, or a provider's API."""
+
+import contextlib
+import re
+import smtplib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from email.utils import parseaddr
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.core.mail import EmailMultiAlternatives, get_connection
+from django.core.mail.message import BadHeaderError
+from django.core.validators import validate_email
+
+from messaging import smtp
+from messaging.delivery import (
+    CHANNELS,
+    Accepted,
+    Channel,
+    Envelope,
+    InDoubt,
+    Later,
+    Letter,
+    Line,
+    Outcome,
+    Returned,
+    Unreachable,
+)
+from profiles.models import Profile
+
+_ENHANCED = re.compile(r"\b([245])\.(\d{1,3})\.(\d{1,3})\b")
+_NO_SUCH_ADDRESS = {"1.1", "1.2", "1.3", "1.6", "1.10", "2.1"}
+_UNKNOWN_USER = re.compile(
+    r"no such|unknown (user|recipient|mailbox|address)|(user|recipient|mailbox|address)[\w\s]{0,20}"
+    r"(unknown|not found|does ?n.t exist|does not exist|invalid)|no mailbox|invalid (recipient|mailbox)",
+    re.IGNORECASE,
+)
+
+
+@CHANNELS.register
+class Email(Channel):
+    key = "email"
+    label = "email"
+
+    def address(self, profile: Profile) -> str:
+        return (profile.email or "").strip()
+
+    def takes(self, address: str) -> bool:
+        if len(address) > 254 or parseaddr(address)[1] != address:
+            return False
+        try:
+            validate_email(address)
+        except ValidationError:
+            return False
+        return True
+
+    def headers(self, envelope: Envelope) -> dict[str, str]:
+        """Asks out-of-office programs for silence; and on all but transactional mail, says how to get no more."""
+        headers = {
+            "Auto-Submitted": "auto-generated",
+            "X-Auto-Response-Suppress": "OOF, AutoReply",
+            "Feedback-ID": _feedback_id(envelope),
+        }
+        if envelope.transactional:
+            return headers
+        return headers | {
+            "List-Id": f"<{envelope.topic}.{envelope.domain}>",
+            "List-Unsubscribe": f"<{envelope.unsubscribe}>",
+            "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
+            "Precedence": "bulk",
+        }
+
+    @contextmanager
+    def line(self) -> Iterator[Line]:
+        line = _EmailLine()
+        line.open()
+        try:
+            yield line
+        finally:
+            line.close()
+
+
+class _EmailLine(Line):
+    """One connection, kept from mail to mail and opened anew where it broke."""
+
+    def __init__(self) -> None:
+        plain = settings.EMAIL_BACKEND == "django.core.mail.backends.smtp.EmailBackend"
+        self._backend: Any = get_connection("messaging.smtp.EmailBackend" if plain else None)
+
+    def open(self) -> None:
+        try:
+            self._backend.open()
+        except smtplib.SMTPAuthenticationError as error:
+            raise Unreachable(f"The mail server did not accept our name and password ({_said(error)}).") from error
+        except (OSError, smtplib.SMTPException) as error:
+            raise Unreachable(f"The mail server could not be reached ({_said(error)}).") from error
+
+    def close(self) -> None:
+        # What was sent is sent: a server that does not say goodbye changes nothing.
+        with contextlib.suppress(OSError, smtplib.SMTPException):
+            self._backend.close()
+        if isinstance(self._backend, smtp.EmailBackend):
+            self._backend.connection = None
+
+    def send(self, letter: Letter) -> Outcome:
+        try:
+            mail = mail_of(letter, self._backend)
+            mail.message()  # a mail that cannot be built must not be mistaken for one that was handed over
+        except (BadHeaderError, UnicodeError, ValueError) as error:
+            return Returned(f"The mail could not be built: {error}")
+        try:
+            self.open()
+        except Unreachable as error:
+            return Later(str(error))
+        try:
+            self._backend.send_messages([mail])
+        except smtplib.SMTPRecipientsRefused as error:
+            code, reply = next(iter(error.recipients.values()))
+            return self._answered(code, reply, about_address=True)
+        except smtplib.SMTPResponseException as error:
+            return self._answered(error.smtp_code, error.smtp_error, about_address=False)
+        except Exception as error:
+            return self._cut(error)
+        return Accepted(str(getattr(getattr(mail, "anymail_status", None), "message_id", None) or ""))
+
+    def _answered(self, code: int, reply: Any, *, about_address: bool) -> Outcome:
+        """The server said no, so it was not taken: the code says whether it ever will be."""
+        text = reply.decode("utf-8", "replace") if isinstance(reply, bytes) else str(reply)
+        if code == 421 or code < 0:
+            self.close()
+        said = f"The mail server answered {code} {text.strip()[:300]}".strip()
+        enhanced = _ENHANCED.search(text)
+        if 400 <= code < 500 or (enhanced and enhanced[1] == "4"):
+            return Later(said)
+        if code < 400:
+            self.close()
+            return Later(said)
+        gone = f"{enhanced[2]}.{enhanced[3]}" in _NO_SUCH_ADDRESS if enhanced else bool(_UNKNOWN_USER.search(text))
+        return Returned(said, gone=gone and about_address)
+
+    def _cut(self, error: Exception) -> Outcome:
+        """No answer came. Where we know how far the talk had got, that decides; else nobody knows."""
+        knows = isinstance(self._backend, smtp.EmailBackend)
+        sure = knows and not self._backend.in_doubt and isinstance(error, OSError | smtplib.SMTPException)
+        self.close()
+        if sure:
+            return Later(f"The line to the mail server broke before the mail was handed over ({_said(error)}).")
+        return InDoubt(f"The mail was handed over and no answer came ({_said(error)}).")
+
+
+def mail_of(letter: Letter, backend: Any = None) -> EmailMultiAlternatives:
+    """The mail: text first and HTML last, so that a reader takes the best it can show."""
+    mail = EmailMultiAlternatives(
+        subject=letter.subject,
+        body=letter.text,
+        from_email=letter.sender,
+        to=[letter.address],
+        headers={"Message-ID": letter.message_id, **letter.headers},
+        connection=backend,
+    )
+    mail.attach_alternative(letter.html, "text/html")
+    return mail
+
+
+def _feedback_id(envelope: Envelope) -> str:
+    """`campaign:stream:sender`, by which mailbox providers tell our mailings apart: no id twice, none of a person."""
+    sender = re.sub(r"[^a-z0-9]", "", envelope.domain.lower())[:15].ljust(5, "0")
+    return f"c-{envelope.campaign[:60]}:s-{envelope.topic[:60]}:{sender}"
+
+
+def _said(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"[:200]

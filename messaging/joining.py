@@ -1,0 +1,68 @@
+"""What messaging does when people merge, leave, or ask for their data, and what it says it uses."""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+from uuid import UUID
+
+from foundation import clock, registry
+from foundation.sql import statements
+from messaging.models import Message, Template
+from profiles.models import Profile
+
+_sql = statements("messaging", "outbox")
+_EXPORTED = 10_000
+
+
+class Pair(Protocol):
+    survivor_id: UUID
+    absorbed_id: UUID
+
+
+@registry.absorb.join
+def absorb(merges: Sequence[Pair]) -> None:
+    """Messages follow the survivor, also those that are under way."""
+    _sql.run(
+        "absorb",
+        {"absorbed": [pair.absorbed_id for pair in merges], "survivors": [pair.survivor_id for pair in merges]},
+    )
+
+
+@registry.erase.join
+def erase(profile: Profile) -> None:
+    """Bodies, addresses and reasons go; that something was sent stays, to nobody in particular (ER-01)."""
+    _sql.run("erase", {"profile": profile.id, "now": clock.now()})
+
+
+@registry.export.join
+def export(profile: Profile) -> dict[str, Any]:
+    """What was written to them, word for word, and what became of it."""
+    rows = (
+        Message.objects.filter(profile=profile).select_related("topic", "template").order_by("-queued_at")[:_EXPORTED]
+    )
+    return {"messages": [_told(message) for message in rows]}
+
+
+def _told(message: Message) -> dict[str, Any]:
+    return {
+        "id": str(message.id),
+        "channel": message.channel,
+        "topic": message.topic.slug,
+        "template": message.template.slug,
+        "journey": message.journey,
+        "state": message.state,
+        "reason": message.reason,
+        "address": message.address,
+        "subject": message.subject,
+        "text": message.text,
+        "queued_at": message.queued_at.isoformat(),
+        "sent_at": message.sent_at.isoformat() if message.sent_at else None,
+    }
+
+
+@registry.references.join
+def references(kind: str, slug: str) -> list[str]:
+    """Which templates belong to a topic."""
+    if kind != "topic":
+        return []
+    rows = Template.objects.filter(topic__slug=slug).order_by("name").values_list("name", flat=True)
+    return [f"The template {name} belongs to it." for name in rows]

@@ -1,0 +1,109 @@
+"""Whether a message may go out: the guardrails, asked in their order, and what they may answer.
+
+A guardrail only subtracts: what one has held back, no other can let go. One function judges, whoever sends.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, ClassVar
+from uuid import UUID
+
+from consent.models import ConsentState, Preference, Topic
+from foundation.registry import Family
+from messaging.models import Message
+from profiles.models import Profile
+
+GUARDRAILS: Family[type["Guardrail"]] = Family("guardrails", "messaging.guardrails")
+
+
+@dataclass(frozen=True, slots=True)
+class Allow:
+    """Nothing against it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Defer:
+    """Not now: to be judged again, by all of them, at `until`."""
+
+    until: datetime
+    reason: str
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Never."""
+
+    reason: str
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+
+
+Verdict = Allow | Defer | Block
+ALLOW = Allow()
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A message before its judges."""
+
+    message: Message
+    profile: Profile
+    topic: Topic
+    address: str
+    consent: ConsentState | None
+    """What counts for its topic and channel; it cannot change before the verdict is committed."""
+    preference: Preference
+
+    @property
+    def id(self) -> UUID:
+        return self.message.id
+
+    @property
+    def channel(self) -> str:
+        return self.message.channel
+
+
+class Guardrail(ABC):
+    """One reason to hold a message back. `order` is its place: the cheap and the final come first."""
+
+    key: ClassVar[str]
+    label: ClassVar[str]
+    order: ClassVar[int]
+
+    @abstractmethod
+    def judge(self, candidates: Sequence[Candidate], now: datetime) -> Mapping[UUID, Verdict]:
+        """A verdict on each, in a few statements however many there are. What raises lets nothing through."""
+
+
+class Unjudged(Exception):
+    """A guardrail left a message without a verdict: then it must not go out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """A verdict, and whose it was ("" where all allowed it)."""
+
+    guardrail: str
+    verdict: Verdict
+
+
+def in_order() -> list[type[Guardrail]]:
+    return sorted(GUARDRAILS, key=lambda guardrail: (guardrail.order, guardrail.key))
+
+
+def judge(candidates: Sequence[Candidate], now: datetime) -> dict[UUID, Judgement]:
+    """Asks one guardrail after the other about those that all before it allowed."""
+    judged: dict[UUID, Judgement] = {}
+    standing = list(candidates)
+    for guardrail in in_order():
+        if not standing:
+            break
+        verdicts = guardrail().judge(standing, now)
+        if missing := [one.id for one in standing if one.id not in verdicts]:
+            raise Unjudged(f"{guardrail.key} gave no verdict on {len(missing)} messages")
+        held = {one.id: verdicts[one.id] for one in standing if not isinstance(verdicts[one.id], Allow)}
+        judged |= {id: Judgement(guardrail.key, verdict) for id, verdict in held.items()}
+        standing = [one for one in standing if one.id not in held]
+    return judged | {one.id: Judgement("", ALLOW) for one in standing}

@@ -1,0 +1,102 @@
+"""Queueing messages, and taking them back: what journeys and the API call, in their own transactions."""
+
+import json
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+from django.conf import settings
+from django.core.serializers.json import DjangoJSONEncoder
+
+from foundation import wake
+from foundation.errors import Invalid, Problem
+from foundation.sql import statements
+from messaging.models import Template
+
+TRANSACTIONAL_STALE_AFTER = timedelta(days=5)
+_sql = statements("messaging", "outbox")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """A message that somebody wants sent. `key` makes it the same message, however often it is asked for.
+
+    `context` is what the template may use beside the person: `event` and `data`. Without `expires_at` it is stale
+    after what the settings say.
+    """
+
+    key: str
+    profile_id: UUID
+    template: str
+    channel: str
+    journey: str = ""
+    enrollment: UUID | None = None
+    step: str = ""
+    variant: str = ""
+    context: dict[str, Any] = field(default_factory=dict)
+    expires_at: datetime | None = None
+
+
+def enqueue(requests: Sequence[Request], *, now: datetime) -> list[UUID]:
+    """Queues them in the caller's transaction, in a few statements, and wakes dispatch once it commits.
+
+    Returns the ids in the order of the requests; what was queued before keeps its id. `Invalid` for a template that
+    does not exist, or that is for another channel.
+    """
+    if not requests:
+        return []
+    templates = _templates(requests)
+    rows = [_row(request, templates[request.template], now) for request in requests]
+    _sql.run("enqueue", {"requests": json.dumps(rows, cls=DjangoJSONEncoder), "now": now})
+    ids: dict[str, UUID] = dict(_sql.rows("queued_as", {"keys": [request.key for request in requests]}))
+    wake.wake("messaging.dispatch")
+    return [ids[request.key] for request in requests]
+
+
+def cancel(enrollments: Collection[UUID], *, reason: str, now: datetime) -> int:
+    """Stops what is queued or put off for these enrollments; how many that were. What is being sent goes on."""
+    if not enrollments:
+        return 0
+    return _sql.run("cancel", {"enrollments": list(enrollments), "reason": reason, "now": now})
+
+
+def _templates(requests: Sequence[Request]) -> dict[str, Template]:
+    slugs = {request.template for request in requests}
+    found = {
+        row.slug: row for row in Template.objects.filter(slug__in=slugs, version__isnull=False).select_related("topic")
+    }
+    problems = []
+    for place, request in enumerate(requests):
+        template = found.get(request.template)
+        if template is None:
+            problems.append(
+                Problem(f"[{place}].template", f"there is no template {request.template!r}; write it first")
+            )
+        elif template.channel != request.channel:
+            wrong = f"the template {request.template} is for {template.channel}, not for {request.channel}"
+            problems.append(Problem(f"[{place}].channel", wrong))
+    if problems:
+        raise Invalid(problems)
+    return found
+
+
+def _row(request: Request, template: Template, now: datetime) -> dict[str, Any]:
+    topic = template.topic
+    stale = TRANSACTIONAL_STALE_AFTER if topic.transactional else timedelta(hours=settings.MESSAGE_STALE_HOURS)
+    return {
+        "id": uuid4(),
+        "key": request.key,
+        "profile_id": request.profile_id,
+        "channel": request.channel,
+        "topic_id": topic.id,
+        "template_id": template.id,
+        "journey": request.journey,
+        "enrollment": request.enrollment,
+        "step": request.step,
+        "variant": request.variant,
+        "context": request.context,
+        "urgent": topic.transactional,
+        "expires_at": request.expires_at or now + stale,
+    }

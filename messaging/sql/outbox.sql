@@ -1,0 +1,110 @@
+-- name: enqueue
+-- Queues what is asked for; what was queued before under the same key stays as it is. In order of key, so that two who queue the same wait in no circle.
+INSERT INTO messaging_message (
+    id, idempotency_key, profile_id, channel, topic_id, template_id, journey, enrollment, step, variant, context,
+    state, reason, evidence, guardrail, address, sender, message_id, subject, html, text, provider_id,
+    attempts, claims, fence, urgent, due_at, expires_at, queued_at
+)
+SELECT
+    r.id, r.key, r.profile_id, r.channel, r.topic_id, r.template_id, r.journey, r.enrollment, r.step, r.variant,
+    r.context, 'queued', '', '{}', '', '', '', '', '', '', '', '', 0, 0, 0, r.urgent, %(now)s, r.expires_at, %(now)s
+FROM jsonb_to_recordset(%(requests)s::jsonb) AS r(
+    id uuid, key text, profile_id uuid, channel text, topic_id bigint, template_id bigint, journey text,
+    enrollment uuid, step text, variant text, context jsonb, urgent boolean, expires_at timestamptz
+)
+ORDER BY r.key
+ON CONFLICT (idempotency_key) DO NOTHING;
+
+-- name: queued_as
+-- Under which id each key is queued.
+SELECT idempotency_key, id FROM messaging_message WHERE idempotency_key = ANY(%(keys)s);
+
+-- name: cancel
+-- Stops what was queued for these enrollments and is not being sent. Dispatch may be about to send one: whoever comes to the row first decides.
+UPDATE messaging_message
+SET state = 'suppressed', guardrail = 'wanted', reason = %(reason)s, evidence = '{}', ended_at = %(now)s, fence = fence + 1
+WHERE enrollment = ANY(%(enrollments)s) AND state IN ('queued', 'deferred');
+
+-- name: claim
+-- Takes up what is due in a lane, the longest due first, for a lease: should the worker die, it is due again at its end. What others hold is theirs.
+UPDATE messaging_message AS m
+SET fence = m.fence + 1, attempts = m.attempts + 1, claims = m.claims + 1, due_at = %(until)s
+FROM (
+    SELECT id FROM messaging_message
+    WHERE state IN ('queued', 'deferred') AND urgent = %(urgent)s AND due_at <= %(now)s AND claims = 0
+    ORDER BY due_at LIMIT %(limit)s
+    FOR UPDATE SKIP LOCKED
+) AS due
+WHERE m.id = due.id
+RETURNING m.id, m.fence, m.profile_id, m.topic_id, m.channel;
+
+-- name: claim_suspect
+-- Takes up one that was taken up before and of which nothing came: alone, so that if it kills its worker, it harms no other.
+UPDATE messaging_message AS m
+SET fence = m.fence + 1, attempts = m.attempts + 1, claims = m.claims + 1, due_at = %(until)s
+FROM (
+    SELECT id FROM messaging_message
+    WHERE state IN ('queued', 'deferred') AND due_at <= %(now)s AND claims > 0 AND urgent IN (true, false)
+    ORDER BY due_at LIMIT 1
+    FOR UPDATE SKIP LOCKED
+) AS due
+WHERE m.id = due.id
+RETURNING m.id, m.fence, m.profile_id, m.topic_id, m.channel;
+
+-- name: intend
+-- Commits to sending: from here on it is being sent, whatever happens to us. Only what is still ours, and still wanted by whoever queued it.
+UPDATE messaging_message AS m
+SET state = 'sending', sending_at = %(now)s, version_id = v.version, address = v.address, sender = v.sender,
+    message_id = v.message_id, subject = v.subject, html = v.html, text = v.text,
+    reason = '', guardrail = '', evidence = '{}'
+FROM unnest(
+    %(ids)s::uuid[], %(fences)s::int[], %(versions)s::bigint[], %(addresses)s::text[], %(senders)s::text[],
+    %(message_ids)s::text[], %(subjects)s::text[], %(htmls)s::text[], %(texts)s::text[]
+) AS v(id, fence, version, address, sender, message_id, subject, html, text)
+WHERE m.id = v.id AND m.fence = v.fence AND m.state IN ('queued', 'deferred')
+RETURNING m.id;
+
+-- name: settle
+-- Writes what became of messages, of those that are still in the hands of whoever says so.
+UPDATE messaging_message AS m
+SET state = v.state, reason = v.reason, guardrail = v.guardrail, evidence = v.evidence::jsonb,
+    due_at = coalesce(v.due_at, m.due_at), attempts = greatest(m.attempts - v.unspent, 0), claims = v.claims,
+    provider_id = CASE WHEN v.state = 'sent' THEN v.provider_id ELSE m.provider_id END,
+    sent_at = CASE WHEN v.state = 'sent' THEN %(now)s ELSE m.sent_at END,
+    ended_at = CASE WHEN v.state IN ('queued', 'deferred', 'sent') THEN NULL ELSE %(now)s::timestamptz END
+FROM unnest(
+    %(ids)s::uuid[], %(fences)s::int[], %(states)s::text[], %(reasons)s::text[], %(guardrails)s::text[],
+    %(evidences)s::text[], %(dues)s::timestamptz[], %(unspents)s::int[], %(claims)s::int[], %(provider_ids)s::text[]
+) AS v(id, fence, state, reason, guardrail, evidence, due_at, unspent, claims, provider_id)
+WHERE m.id = v.id AND m.fence = v.fence AND m.state = ANY(%(from)s)
+RETURNING m.id;
+
+-- name: dead
+-- What has been in sending for longer than any living worker takes, held: its worker may yet wake up, and its word no longer counts.
+UPDATE messaging_message AS m
+SET fence = m.fence + 1
+FROM (
+    SELECT id FROM messaging_message
+    WHERE state = 'sending' AND sending_at <= %(before)s
+    ORDER BY sending_at LIMIT %(limit)s
+    FOR UPDATE SKIP LOCKED
+) AS due
+WHERE m.id = due.id
+RETURNING m.id, m.fence;
+
+-- name: absorb
+-- Gives the messages of those who became part of another to the survivor.
+UPDATE messaging_message AS m SET profile_id = v.survivor
+FROM unnest(%(absorbed)s::uuid[], %(survivors)s::uuid[]) AS v(absorbed, survivor)
+WHERE m.profile_id = v.absorbed;
+
+-- name: erase
+-- Leaves of a person's messages that they were, and nothing of whom and what they were about. What was not sent yet never will be.
+UPDATE messaging_message
+SET profile_id = NULL, address = '', subject = '', html = '', text = '', context = '{}', evidence = '{}', provider_id = '',
+    reason = 'The person was erased.',
+    guardrail = CASE WHEN state IN ('queued', 'deferred') THEN 'address' ELSE guardrail END,
+    fence = CASE WHEN state IN ('queued', 'deferred') THEN fence + 1 ELSE fence END,
+    ended_at = CASE WHEN state IN ('queued', 'deferred') THEN %(now)s ELSE ended_at END,
+    state = CASE WHEN state IN ('queued', 'deferred') THEN 'suppressed' ELSE state END
+WHERE profile_id = %(profile)s;

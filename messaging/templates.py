@@ -1,0 +1,122 @@
+"""Saving what is said: the only writer of templates and their versions."""
+
+import re
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+
+from consent.models import Topic
+from foundation.errors import Conflict, Invalid, Problem
+from messaging import building
+from messaging.delivery import CHANNELS
+from messaging.liquid import Program, Unsayable
+from messaging.models import Template, TemplateVersion
+from staff import actors, audit
+
+_SLUG = re.compile(r"[a-z0-9]+(?:[-_][a-z0-9]+)*\Z")
+_LONGEST_SUBJECT = 500
+
+
+def save(
+    slug: str,
+    *,
+    name: str,
+    channel: str,
+    topic: str,
+    subject: str,
+    blocks: Any,
+    reason: str = "",
+    now: datetime,
+) -> Template:
+    """Makes or changes a template. What it says becomes a new version, unless it says the same as the last one.
+
+    `Invalid` names everything that is wrong with its path (`blocks[2].href`); `Conflict` where the channel of what
+    exists would change, since journeys rely on it.
+    """
+    found = _check(slug, name, channel, topic, subject, blocks)
+    subject = subject.strip()
+    with transaction.atomic():
+        Template.objects.bulk_create(
+            [Template(slug=slug, name=name.strip(), channel=channel, topic=found)], ignore_conflicts=True
+        )
+        template = Template.objects.select_for_update(of=("self",)).select_related("version", "topic").get(slug=slug)
+        if template.channel != channel:
+            raise Conflict(
+                f"The template {slug} is for {template.channel}, and those who use it rely on that."
+                f" Save what is for {channel} under another slug."
+            )
+        before = template.version
+        renamed = (template.name, template.topic_id) != (name.strip(), found.id)
+        if before is None or (before.subject, before.blocks) != (subject, blocks):
+            template.version = _version(template, before, subject, blocks, reason, now)
+        elif not renamed:
+            return template
+        template.name, template.topic = name.strip(), found
+        template.save(update_fields=["name", "topic", "version"])
+        number = template.version.number if template.version else 0
+        verb, done = ("template.created", "Wrote") if before is None else ("template.changed", "Changed")
+        summary = f"{done} the template {template.name} (version {number})."
+        audit.record(verb, "template", slug, summary, version=number, topic=topic, reason=reason)
+    return template
+
+
+def _version(
+    template: Template, before: TemplateVersion | None, subject: str, blocks: Any, reason: str, now: datetime
+) -> TemplateVersion:
+    compiled = building.compile_blocks(building.read(blocks))
+    return TemplateVersion.objects.create(
+        template=template,
+        number=before.number + 1 if before else 1,
+        subject=subject,
+        blocks=blocks,
+        html=compiled.html,
+        text=compiled.text,
+        author=actors.current(),
+        reason=reason,
+        created_at=now,
+    )
+
+
+def known(slugs: Iterable[str]) -> dict[str, tuple[str, str]]:
+    """Of the templates that exist: slug to their channel and the slug of their topic."""
+    rows = Template.objects.filter(slug__in=set(slugs), version__isnull=False)
+    return {slug: (channel, topic) for slug, channel, topic in rows.values_list("slug", "channel", "topic__slug")}
+
+
+def _check(slug: Any, name: Any, channel: Any, topic: Any, subject: Any, blocks: Any) -> Topic:
+    problems = []
+    if not isinstance(slug, str) or not _SLUG.match(slug) or len(slug) > 100:
+        problems.append(Problem("slug", "must be lower-case letters, digits and dashes, at most 100"))
+    if not isinstance(name, str) or not name.strip() or len(name) > 200 or "\0" in name:
+        problems.append(Problem("name", "must be a name of 1 to 200 characters"))
+    if not isinstance(channel, str) or channel not in CHANNELS:
+        problems.append(Problem("channel", f"must be one of {', '.join(CHANNELS.keys())}"))
+    problems += _check_subject(subject)
+    try:
+        building.read(blocks)
+    except Invalid as invalid:
+        problems += invalid.problems
+    found = Topic.objects.filter(slug=topic, archived=False).first() if isinstance(topic, str) else None
+    if found is None:
+        problems.append(Problem("topic", f"there is no topic {topic!r}; make it first, or name one that exists"))
+    elif found.channels and channel not in found.channels:
+        problems.append(Problem("topic", f"{found.name} is not sent by {channel}, but by {', '.join(found.channels)}"))
+    if problems or found is None:
+        raise Invalid(problems)
+    return found
+
+
+def _check_subject(subject: Any) -> list[Problem]:
+    if not isinstance(subject, str) or not subject.strip():
+        return [Problem("subject", "is missing: the line that people see first")]
+    if len(subject) > _LONGEST_SUBJECT:
+        return [Problem("subject", f"is longer than {_LONGEST_SUBJECT} characters")]
+    if re.search(r"[\r\n\0\x85\u2028\u2029]", subject.strip()):
+        return [Problem("subject", "must be one line")]
+    try:
+        Program(subject).check()
+    except Unsayable as unsayable:
+        return [Problem("subject", str(unsayable))]
+    return []
