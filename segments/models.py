@@ -96,3 +96,37 @@ class MembershipChange(models.Model):
 
     class Meta:
         indexes = [models.Index(fields=["segment", "at"]), models.Index(fields=["profile", "at"])]
+
+
+class Watch(models.Model):
+    """Somebody of whom every live segment has been asked, and when an answer may next change by time alone.
+
+    Who has no row is new to the segments: of them everything is asked, whatever brought them.
+    """
+
+    profile_id = models.UUIDField(primary_key=True)  # no foreign key: an erasure deletes it by name
+    next_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [
+            # The sweep asks only for those whose time has come.
+            models.Index(fields=["next_at"], condition=models.Q(next_at__isnull=False), name="segments_watch_due")
+        ]
+
+
+class Late(models.Model):
+    """Word that a person must be asked again for one segment, taken by deleting it (`segments.membership`).
+
+    Left by a refresh that met a build of the segment (`segment` None: some segment was being made live), and by whoever
+    finds that a membership no longer fits. With `entered` the change is written, and only journeys must hear of it.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    segment = models.ForeignKey(Segment, null=True, on_delete=models.CASCADE, related_name="+")
+    profile_id = models.UUIDField()
+    cause = models.CharField(max_length=12, choices=Cause)
+    entered = models.BooleanField(null=True)
+    at = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index(fields=["profile_id"])]

@@ -1,0 +1,62 @@
+"""How often somebody did something."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from foundation import wording
+from segments import behaviour, comparing, fields
+from segments.behaviour import Where
+from segments.comparing import Comparison
+from segments.kinds import KINDS, Answer, Leaf, Needs
+from segments.moments import Last, Window
+from segments.question import Question
+from segments.telling import often
+
+ONCE = Comparison("gte", Decimal(1))
+NONE = Decimal(0)
+
+
+@KINDS.register
+@dataclass(frozen=True)
+class Event(Leaf):
+    """Counts events of the name in the window; without a `count`, once is enough."""
+
+    key = "event"
+    label = "What they did"
+    group = "What they do"
+    icon = "bolt"
+    example = {
+        "kind": "event",
+        "name": "report_exported",
+        "count": {"op": "gte", "value": 3},
+        "window": {"last": {"days": 30}},
+    }
+
+    name: tuple[str, ...] = fields.asks(fields.names)
+    where: tuple[Where, ...] = fields.asks(behaviour.wheres, default=())
+    count: Comparison = fields.asks(comparing.counted, default=ONCE)
+    window: Window | None = fields.asks(fields.window, default=None)
+
+    def answer(self, q: Question) -> Answer:
+        n = f"{behaviour.tally(q, self.name, self.where, behaviour.span(self.window, q.at))}.n"
+        return Answer(self.count.number_holds(n, q, absent=NONE), (f"coalesce({n}, 0)",))
+
+    def clause(self) -> str:
+        if not self.count.accepts(NONE) or self.count.op == "between":
+            return f"who did {self._what()}{often(self.count)}{self.window or ''}"
+        if self.count == Comparison("is", NONE):
+            return f"who did not do {self._what()}{self.window or ''}"
+        return f"who did {self._what()}{often(self.count)}{self.window or ''} (or never)"
+
+    def negation(self) -> str:
+        return f"who did not do {self._what()}{self.window or ''}" if self.count == ONCE else super().negation()
+
+    def _what(self) -> str:
+        return behaviour.done(self.name, self.where)
+
+    def needs(self) -> Needs:
+        relative = any(where.compare.moves for where in self.where)
+        return Needs.done(self.name, time=relative or isinstance(self.window, Last))
+
+    def tell(self, *found: int) -> str:
+        return f"did it {wording.plural(int(found[0]), 'time')}" if found[0] else "never did it"

@@ -1,0 +1,48 @@
+"""When somebody last, or first, did something."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from segments import behaviour, fields
+from segments.behaviour import Span
+from segments.kinds import KINDS, Answer, Leaf, Needs
+from segments.moments import INSTANT, Duration
+from segments.question import Question, shifted
+from segments.telling import when
+
+
+@KINDS.register
+@dataclass(frozen=True)
+class Recency(Leaf):
+    """Compares the last (or first) time with now. Who never did it matches neither way."""
+
+    key = "recency"
+    label = "When they last did something"
+    group = "What they do"
+    icon = "history"
+    example = {"kind": "recency", "name": "*", "op": "more_than_ago", "value": {"days": 14}}
+
+    name: tuple[str, ...] = fields.asks(fields.names)
+    op: str = fields.asks(fields.choice("within_last", "more_than_ago"))
+    value: Duration = fields.asks(fields.duration)
+    which: str = fields.asks(fields.choice("last", "first"), default="last")
+
+    def answer(self, q: Question) -> Answer:
+        edge = shifted(q.at, -self.value.length)
+        ever = behaviour.span(None, q.at)
+        # The last time is recent if there is any recent one: then what is older need not be read.
+        recent = self.op == "within_last" and self.which == "last" and not q.explaining
+        within = Span(shifted(q.at, INSTANT - self.value.length), ever.end) if recent else ever
+        at = f"{behaviour.extreme(q, self.name, self.which, within)}.at"
+        holds = f"{at} > {q.moment(edge)}" if self.op == "within_last" else f"{at} <= {q.moment(edge)}"
+        return Answer(f"({holds}) IS TRUE", (at,))
+
+    def clause(self) -> str:
+        how = f"within the last {self.value}" if self.op == "within_last" else f"more than {self.value} ago"
+        return f"who {self.which} did {behaviour.done(self.name)} {how}"
+
+    def needs(self) -> Needs:
+        return Needs.done(self.name, time=True)
+
+    def tell(self, *found: datetime | None) -> str:
+        return f"did it {self.which} on {when(found[0])}" if found[0] else "never did it"

@@ -1,0 +1,273 @@
+"""Segments as staff define them: saved with a version, previewed before, refreshed on demand, archived when unused."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+
+from foundation import registry, wording
+from foundation.errors import Conflict, Invalid, Problem
+from segments import building, language
+from segments.language import Condition
+from segments.models import Cause, Membership, Segment, SegmentVersion
+from segments.question import Question
+from staff import actors, audit
+
+LIMIT = 10_000
+# What may be set beside the definition, the name and the status.
+FIELDS = (
+    "description",
+    "family",
+    "position",
+    "hypothesis",
+    "needs",
+    "preferred_channels",
+    "owner",
+    "success_metric",
+    "kind",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """Who would match: how many known people, how many anonymous ones, and some of the known."""
+
+    count: int
+    anonymous: int
+    sentence: str
+    members: list[str]
+    as_of_now: list[str] = field(default_factory=list)
+
+
+# ── Asking ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+def preview(definition: Any, *, at: datetime, limit: int = 20) -> Preview:
+    """Who matches a definition at `at`, without saving it. `members` are external ids, in their order."""
+    condition = _read(definition)
+    q = Question(at, condition.names())
+    holds = condition.holds(q)
+    shown = q.bind(max(0, min(limit, LIMIT)), "bigint")
+    counts = (
+        "count(*) FILTER (WHERE p.external_id IS NOT NULL)",
+        "count(*) FILTER (WHERE p.external_id IS NULL)",
+        f"(array_agg(p.external_id ORDER BY p.external_id) FILTER (WHERE p.external_id IS NOT NULL))[:{shown}]",
+    )
+    [(count, anonymous, members)] = q.rows(counts, holds)
+    return Preview(count, anonymous, condition.sentence(), members or [], condition.as_of_now())
+
+
+def _read(definition: Any, path: str = "") -> Condition:
+    """A valid condition whose segments exist."""
+    condition = language.parse(definition)
+    slugs = {slug: where for where, slug in condition.segments()}
+    known = set(Segment.objects.filter(slug__in=slugs).values_list("slug", flat=True))
+    unknown = [Problem(where, f"There is no segment “{slug}”.") for slug, where in slugs.items() if slug not in known]
+    if unknown:
+        raise Invalid(unknown)
+    return condition
+
+
+# ── Saving ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+def save(
+    slug: str,
+    *,
+    definition: Any = None,
+    name: str | None = None,
+    status: str | None = None,
+    reason: str = "",
+    now: datetime,
+    **fields: Any,
+) -> Segment:
+    """Makes or changes a segment; what is not given stays. A changed definition makes a new version.
+
+    When it is live its membership follows at once, and so does that of the segments that use it; no journey begins
+    by that.
+    """
+    _check(slug, status, fields)
+    with transaction.atomic():
+        building.hold_alone([], making=True)  # one definition is saved at a time, so that no two close a circle
+        segment, made = _row(slug, name, now)
+        before = (segment.status, segment.kind, segment.family, segment.position, segment.version_id)
+        condition = _changed(segment, definition, made)
+        for key, value in fields.items():
+            setattr(segment, key, value)
+        segment.name = name or segment.name
+        segment.status = status or segment.status
+        if before[0] == Segment.Status.LIVE != segment.status:
+            _refuse_if_used(segment)
+        if condition is not None:
+            _refuse_circles(segment, condition)
+        segment.save()
+        if condition is not None:
+            _add_version(segment, condition, reason, now)
+        after = (segment.status, segment.kind, segment.family, segment.position, segment.version_id)
+        _tell(segment, made, before, after, reason)
+        if before != after and Segment.Status.LIVE in (before[0], after[0]):
+            _follow(segment, before, now)
+    segment.refresh_from_db()
+    return segment
+
+
+def _check(slug: str, status: str | None, fields: dict[str, Any]) -> None:
+    problems = [Problem(key, "A segment has no such field.") for key in fields if key not in FIELDS]
+    if len(slug) > 100 or not slug.replace("-", "").replace("_", "").isalnum() or not slug.isascii():
+        problems.append(Problem("slug", "This must be up to 100 letters, digits, hyphens and underscores."))
+    if status is not None and status not in Segment.Status.values:
+        problems.append(Problem("status", f"This must be one of {', '.join(Segment.Status.values)}."))
+    if fields.get("kind", Segment.Kind.DYNAMIC) not in Segment.Kind.values:
+        problems.append(Problem("kind", f"This must be one of {', '.join(Segment.Kind.values)}."))
+    if problems:
+        raise Invalid(problems)
+
+
+def _row(slug: str, name: str | None, now: datetime) -> tuple[Segment, bool]:
+    segment = Segment.objects.select_for_update().filter(slug=slug).first()
+    if segment is not None:
+        return segment, False
+    return Segment(slug=slug, name=name or wording.spoken(slug), created_at=now), True
+
+
+def _changed(segment: Segment, definition: Any, made: bool) -> Condition | None:
+    """The condition of a definition that is new; None if it is the one that it has."""
+    if definition is None:
+        if not made:
+            return None
+        definition = {"any": []}
+    if not made and definition == segment.definition and segment.version_id is not None:
+        return None
+    try:
+        condition = _read(definition)
+    except Invalid as invalid:
+        raise Invalid([Problem(_within(p.path), p.reason) for p in invalid.problems]) from None
+    segment.definition = definition
+    return condition
+
+
+def _within(path: str) -> str:
+    return f"definition.{path}" if path else "definition"
+
+
+def _add_version(segment: Segment, condition: Condition, reason: str, now: datetime) -> None:
+    last = segment.versions.order_by("-number").values_list("number", flat=True).first() or 0
+    segment.version = SegmentVersion.objects.create(
+        segment=segment,
+        number=last + 1,
+        definition=segment.definition,
+        sentence=condition.sentence(),
+        author=actors.current(),
+        reason=reason,
+        created_at=now,
+    )
+    segment.save(update_fields=["version"])
+
+
+def _tell(segment: Segment, made: bool, before: tuple[Any, ...], after: tuple[Any, ...], reason: str) -> None:
+    if made:
+        verb, what = "create", f"Segment “{segment.name}” was made"
+    elif before[0] != after[0]:
+        verb, what = "status", f"Segment “{segment.name}” went from {before[0]} to {after[0]}"
+    elif before[-1] != after[-1]:
+        verb, what = "define", f"Segment “{segment.name}” got a new definition"
+    else:
+        verb, what = "update", f"Segment “{segment.name}” was changed"
+    audit.record(verb, "segment", segment.slug, f"{what}: {reason}" if reason else f"{what}.")
+
+
+def _follow(segment: Segment, before: tuple[Any, ...], now: datetime) -> None:
+    """Has the membership follow what was saved: of the segment, and of all whose answer hangs on it."""
+    first = before[0] != Segment.Status.LIVE or not Membership.objects.filter(segment=segment).exists()
+    families = {segment.family, before[2]} - {""}
+    building.build([segment], now=now, cause=Cause.BUILD if first and before[4] is None else Cause.DEFINITION)
+    others = _dependents(segment, families)
+    if others:
+        building.build(others, now=now, cause=Cause.DEFINITION)
+
+
+def _dependents(segment: Segment, families: Iterable[str]) -> list[Segment]:
+    """The live segments whose answer hangs on this one, near or far: they use it, or stand in a family with it."""
+    live = list(Segment.objects.filter(status=Segment.Status.LIVE).exclude(id=segment.id))
+    families = set(families)
+    reached, slugs, grown = {one.id: one for one in live if one.family in families}, {segment.slug}, True
+    slugs |= {one.slug for one in reached.values()}
+    while grown:
+        found = [one for one in live if one.id not in reached and not _uses(one.definition).isdisjoint(slugs)]
+        family = {one.family for one in found} - {""}
+        found += [one for one in live if one.id not in reached and one not in found and one.family in family]
+        reached |= {one.id: one for one in found}
+        slugs |= {one.slug for one in found}
+        grown = bool(found)
+    return list(reached.values())
+
+
+def _uses(definition: Any) -> frozenset[str]:
+    try:
+        return language.parse(definition).needs().segments
+    except Invalid:
+        return frozenset()
+
+
+# ── What is refused ──────────────────────────────────────────────────────────────────────────────────────────────────
+def _refuse_circles(segment: Segment, condition: Condition) -> None:
+    """A segment must not hang on itself, by way of others or of those before them in their families."""
+    rows = {one.slug: one for one in Segment.objects.exclude(status=Segment.Status.ARCHIVED)}
+    rows[segment.slug] = segment
+    uses = {slug: set(_uses(one.definition)) for slug, one in rows.items()}
+    uses[segment.slug] = set(condition.needs().segments)
+    for slug, one in rows.items():
+        before = [o for o in rows.values() if one.family and o.family == one.family and _place(o) < _place(one)]
+        uses[slug] = uses[slug].union(*(uses[o.slug] for o in before))
+    circle = _circle(segment.slug, uses)
+    if circle:
+        raise Invalid.at(
+            "definition", f"This closes a circle: {' uses '.join(circle)}. A segment cannot hang on itself."
+        )
+
+
+def _place(segment: Segment) -> tuple[int, str]:
+    return segment.position, segment.slug
+
+
+def _circle(start: str, uses: dict[str, set[str]]) -> list[str]:
+    """The way from `start` back to itself, both ends named; empty if there is none."""
+    ways = [[start]]
+    seen: set[str] = set()
+    while ways:
+        way = ways.pop(0)
+        for following in sorted(uses.get(way[-1], ())):
+            if following == start:
+                return [*way, start]
+            if following not in seen:
+                seen.add(following)
+                ways.append([*way, following])
+    return []
+
+
+def _refuse_if_used(segment: Segment) -> None:
+    users = [sentence for answers in registry.references.ask("segment", segment.slug) for sentence in answers]
+    if users:
+        raise Conflict(f"“{segment.name}” is in use: {'; '.join(users)}. Take it out there first.")
+
+
+def archive(slug: str, *, reason: str = "", now: datetime) -> Segment:
+    """Takes a segment out of use; its members go, its history stays. Refused while something uses it."""
+    segment = Segment.objects.filter(slug=slug).first()
+    if segment is None:
+        raise Invalid.at("slug", f"There is no segment “{slug}”.")
+    _refuse_if_used(segment)
+    return save(slug, status=Segment.Status.ARCHIVED, reason=reason, now=now)
+
+
+# ── Refreshing ───────────────────────────────────────────────────────────────────────────────────────────────────────
+def refresh(segment: Segment, now: datetime) -> tuple[int, int, int]:
+    """Asks a live segment of everybody now; how many came, went and are in it.
+
+    What it finds is what time or waiting data would have brought about, so journeys hear of it.
+    """
+    if segment.status != Segment.Status.LIVE:
+        raise Conflict(f"“{segment.name}” is not live: it has no members that could be refreshed.")
+    [built] = building.build([segment], now=now, cause=Cause.TIME, hand_on=True)
+    if built.failed:
+        raise Conflict(f"“{segment.name}” could not be refreshed. {built.failed}")
+    audit.record("refresh", "segment", segment.slug, f"Segment “{segment.name}” was refreshed.")
+    return built.entered, built.left, Membership.objects.filter(segment=segment).count()

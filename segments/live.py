@@ -1,0 +1,176 @@
+"""The live segments as they stand: each with its whole condition, in the order in which they can be asked."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from functools import cached_property, lru_cache
+from typing import Any
+
+from django.db.models import TextField
+from django.db.models.functions import Cast
+
+from foundation.errors import Invalid
+from foundation.sql import statements
+from profiles.pulses import Taken
+from segments import language
+from segments.kinds import Needs
+from segments.language import Condition, Group, Node
+from segments.models import Cause, Segment
+from segments.question import Names
+
+_sql = statements("segments", "membership")
+
+
+@dataclass(frozen=True)
+class Live:
+    """A live segment that follows its definition. `condition` is the whole of it: its own, and in a family that none
+    before it matches."""
+
+    id: int
+    slug: str
+    version_id: int | None
+    condition: Condition
+    locked: bool = False  # whether somebody builds it, so that its membership is not ours to write
+
+    @cached_property
+    def needs(self) -> Needs:
+        return self.condition.needs()
+
+    def asks_of(self, taken: Taken, names: "Touched") -> Cause | None:
+        """Why the answer for this person may have changed; None if what is new does not bear on it."""
+        needs, causes = self.needs, taken.causes
+        if needs.whole:
+            return None  # asked about everybody, now and then
+        events = names.done(taken, needs)
+        values = names.changed(taken, needs)
+        for cause, bears in (
+            (Cause.EVENT, events),
+            (Cause.ATTRIBUTE, values),
+            (Cause.TIME, needs.time),
+            (Cause.HISTORY, events or values),
+            (Cause.MERGE, True),
+        ):
+            if cause in causes and bears:
+                return cause
+        # A value may come with an event, or late: what it bears on counts, whatever brought it.
+        return strongest(causes) if events or values else None
+
+
+_RANK = (Cause.EVENT, Cause.ATTRIBUTE, Cause.TIME, Cause.HISTORY, Cause.MERGE)
+
+
+def strongest(causes: Iterable[str]) -> Cause:
+    """Of several causes that cannot be told apart, the one that says most."""
+    found = set(causes)
+    return next((cause for cause in _RANK if cause in found), Cause.HISTORY)
+
+
+class Touched:
+    """What of the taken bears on which needs: the numbers of events and the names of values, looked up once."""
+
+    def __init__(self, live: Iterable[Live]) -> None:
+        wanted = set().union(*(one.needs.events for one in live))
+        self._names = Names.of(wanted | {"*"})
+        self._numbers = {name: self._names.numbers(name) for name in wanted}
+        self._ours = set(self._names.ours)
+
+    def done(self, taken: Taken, needs: Needs) -> bool:
+        if needs.anything and not taken.names <= self._ours:
+            return True
+        return any(not taken.names.isdisjoint(self._numbers[name]) for name in needs.events)
+
+    @staticmethod
+    def changed(taken: Taken, needs: Needs) -> bool:
+        changed = taken.attributes
+        if not changed:
+            return False
+        if needs.account and not changed.isdisjoint({"$account", "account"}):
+            return True
+        return not (
+            needs.attributes.isdisjoint(changed) and {f"account.{name}" for name in needs.account}.isdisjoint(changed)
+        )
+
+
+@dataclass
+class Standing:
+    """All live segments at one moment. `levels`: those of a level use segments of the levels before alone."""
+
+    live: list[Live]
+    broken: dict[int, str] = field(default_factory=dict)
+    making: bool = False  # whether somebody makes a segment live, which is not among these yet
+
+    @cached_property
+    def levels(self) -> list[list[Live]]:
+        left = {one.slug: one for one in self.live}
+        levels: list[list[Live]] = []
+        while left:
+            ready = [one for one in left.values() if one.needs.segments.isdisjoint(left)]
+            if not ready:  # a circle, which saving refuses
+                ready = list(left.values())
+            levels.append(ready)
+            for one in ready:
+                del left[one.slug]
+        return levels
+
+    @cached_property
+    def touched(self) -> Touched:
+        return Touched(self.live)
+
+
+def read(*, lock: bool = False) -> Standing:
+    """The live segments. With `lock` each is held until the transaction ends, but for those that somebody builds.
+
+    The rows are read after the locks are taken, so that what is held is what was read.
+    """
+    held: set[int] = set()
+    making = False
+    if lock:
+        free = dict(_sql.rows("hold"))
+        making = not free.pop(0)
+        held = {id for id, ours in free.items() if ours}
+    standing = _standing(_rows())
+    standing.making = making
+    standing.live = [replace(one, locked=lock and one.id not in held) for one in standing.live]
+    return standing
+
+
+def _rows() -> list[Any]:
+    return list(
+        Segment.objects.filter(status=Segment.Status.LIVE)
+        .annotate(text=Cast("definition", TextField()))
+        .order_by("family", "position", "slug")
+        .values_list("id", "slug", "version_id", "kind", "family", "text", named=True)
+    )
+
+
+def _standing(rows: list[Any]) -> Standing:
+    standing = Standing([])
+    before: dict[str, list[Node]] = {}
+    for row in rows:
+        try:
+            own = _own(row)
+        except Invalid as invalid:
+            standing.broken[row.id] = str(invalid)
+            continue
+        earlier = before.setdefault(row.family, []) if row.family else []
+        if row.kind == Segment.Kind.DYNAMIC:
+            standing.live.append(Live(row.id, row.slug, row.version_id, _whole(own, tuple(earlier))))
+        earlier.append(own.root)
+    return standing
+
+
+def _own(row: Any) -> Condition:
+    if row.kind == Segment.Kind.STATIC:
+        return language.parse({"kind": "segment", "slug": row.slug})
+    return _parsed(row.text)
+
+
+@lru_cache(maxsize=2_000)
+def _parsed(definition: str) -> Condition:
+    return language.parse(json.loads(definition))
+
+
+@lru_cache(maxsize=2_000)
+def _whole(own: Condition, earlier: tuple[Node, ...]) -> Condition:
+    """The condition of a segment whose family has these before it: the first that matches wins."""
+    return Condition(Group("all", (own.root, Group("not", (Group("any", earlier),))))) if earlier else own

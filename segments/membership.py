@@ -1,0 +1,233 @@
+"""Who is in which segment: asked anew when something changed, and only the difference written, with its cause.
+
+No older answer ever overwrites a newer one. A refresh asks about people whose locks it holds, in a snapshot taken after
+it got them, and holds each segment *with others* while it writes. A build asks about everybody and holds its segment
+*alone*; who is refreshed meanwhile is put off for that segment (`Late`), and asked again when the build is done.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.db import DatabaseError, transaction
+
+from foundation.errors import Conflict
+from foundation.sql import statements
+from profiles import pulses
+from profiles.models import Pulse
+from profiles.pulses import Taken
+from segments import live
+from segments.live import Live, Standing
+from segments.models import Cause, Segment
+from segments.question import Names, Question
+
+TRIGGERING = frozenset({Cause.EVENT, Cause.ATTRIBUTE, Cause.TIME})
+_sql = statements("segments", "membership")
+_Why = dict[UUID, Cause]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Somebody came into a segment or went. `triggers`: whether a journey may begin by it."""
+
+    segment_id: int
+    slug: str
+    profile_id: UUID
+    entered: bool
+    at: datetime
+    cause: Cause
+    triggers: bool
+
+
+# ── People touched ───────────────────────────────────────────────────────────────────────────────────────────────────
+def refresh(taken: Sequence[Taken], *, now: datetime) -> list[Change]:
+    """Asks again about these people, in the caller's transaction and under the locks of theirs that it holds.
+
+    Asked are the live segments that what is new bears on; those that use segments come after them. What happened after
+    `now` is not seen yet: it is asked about when its time comes.
+    """
+    if not taken:
+        return []
+    standing = live.read(lock=True)
+    return _Pass(standing, taken, now).run()
+
+
+class _Pass:
+    """One refresh of some people."""
+
+    def __init__(self, standing: Standing, taken: Sequence[Taken], now: datetime) -> None:
+        self.standing, self.taken, self.now = standing, taken, now
+        self.people = [one.profile_id for one in taken]
+        self.changes: list[Change] = []
+        self._put_off: list[tuple[int | None, UUID, Cause]] = []
+
+    def run(self) -> list[Change]:
+        new = {row[0] for row in _sql.rows("newcomers", {"profiles": self.people})}
+        late = self._late()
+        if self.standing.making:
+            self._put_off += [(None, one.profile_id, live.strongest(one.causes)) for one in self.taken]
+        members = self._members()
+        for level in self.standing.levels:
+            asked = {one.id: self._why(one, new, late) for one in level}
+            for one in level:
+                if one.locked:
+                    self._put_off += [(one.id, person, cause) for person, cause in asked[one.id].items()]
+            todo = [one for one in level if asked[one.id] and not one.locked]
+            if todo:
+                self._settle(todo, asked, members)
+        self._write_put_off()
+        return self.changes
+
+    def _why(self, one: Live, new: set[UUID], late: dict[int | None, _Why]) -> _Why:
+        """Of whom this segment is asked, and why."""
+        why: _Why = {}
+        for taken in self.taken:
+            if taken.profile_id in new and not one.needs.whole:
+                why[taken.profile_id] = live.strongest(taken.causes)
+            elif cause := one.asks_of(taken, self.standing.touched):
+                why[taken.profile_id] = cause
+        for change in self.changes:
+            if change.slug in one.needs.segments:
+                why.setdefault(change.profile_id, change.cause)
+        if not one.needs.whole:
+            why |= {person: cause for person, cause in late.get(None, {}).items() if person not in why}
+        return why | {person: cause for person, cause in late.get(one.id, {}).items() if person not in why}
+
+    def _late(self) -> dict[int | None, _Why]:
+        """What was put off for these people; changes that were written already are only handed on."""
+        but = [one.id for one in self.standing.live if one.locked]
+        slugs = {one.id: one.slug for one in self.standing.live}
+        late: dict[int | None, _Why] = {}
+        for segment, person, cause, entered, at in _sql.rows("take_late", {"profiles": self.people, "but": but}):
+            if entered is None:
+                late.setdefault(segment, {})[person] = Cause(cause)
+            elif segment in slugs:
+                self.changes.append(_change(segment, slugs[segment], person, entered, at, Cause(cause)))
+        return late
+
+    def _members(self) -> set[tuple[int, UUID]]:
+        segments = [one.id for one in self.standing.live]
+        return set(_sql.rows("members", {"profiles": self.people, "segments": segments}))
+
+    def _settle(self, todo: list[Live], asked: dict[int, _Why], members: set[tuple[int, UUID]]) -> None:
+        answers, failed = _answers(todo, sorted(set().union(*(asked[one.id] for one in todo))), self.now)
+        found: list[Change] = []
+        for one in todo:
+            if one.id in failed:
+                # It stays as it was; the sweep will find who no longer fits once it can be asked again.
+                Segment.objects.filter(id=one.id).update(flagged=failed[one.id])
+                continue
+            for person, cause in asked[one.id].items():
+                is_in = (one.id, person) in members
+                if (person in answers[one.id]) != is_in:
+                    found.append(_change(one.id, one.slug, person, not is_in, self.now, cause))
+        self.changes += _write(found, {one.id: one.version_id for one in todo}, self.now)
+
+    def _write_put_off(self) -> None:
+        if self._put_off:
+            segments, profiles, causes = (list(column) for column in zip(*self._put_off, strict=True))
+            _sql.run("put_off", {"segments": segments, "profiles": profiles, "causes": causes, "now": self.now})
+
+
+def _change(segment: int, slug: str, person: UUID, entered: bool, at: datetime, cause: Cause) -> Change:
+    return Change(segment, slug, person, entered, at, cause, cause in TRIGGERING)
+
+
+def _answers(todo: list[Live], people: list[UUID], now: datetime) -> tuple[dict[int, set[UUID]], dict[int, str]]:
+    """Who of these people matches each segment, in one question; segments that cannot be asked, with the reason."""
+    try:
+        with transaction.atomic():
+            return _ask(todo, people, now), {}
+    except DatabaseError as error:
+        if len(todo) == 1:
+            return {}, {todo[0].id: f"It could not be asked: {_first_line(error)}"}
+    answers: dict[int, set[UUID]] = {}
+    failed: dict[int, str] = {}
+    for one in todo:  # one that fails holds back no other
+        alone, why = _answers([one], people, now)
+        answers |= alone
+        failed |= why
+    return answers, failed
+
+
+def _ask(todo: list[Live], people: list[UUID], now: datetime) -> dict[int, set[UUID]]:
+    names = Names.of(set().union(*(one.needs.events for one in todo)) | {"*"})
+    q = Question(now, names, among=people)
+    cases = [f"CASE WHEN {one.condition.holds(q)} THEN {place} END" for place, one in enumerate(todo)]
+    matched: list[set[UUID]] = [set() for _ in todo]
+    for person, places in q.rows(["p.id", f"array_remove(ARRAY[{', '.join(cases)}]::int[], NULL)"]):
+        for place in places:
+            matched[place].add(person)
+    return {one.id: matched[place] for place, one in enumerate(todo)}
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().split("\n")[0]
+
+
+def _write(changes: list[Change], versions: dict[int, int | None], now: datetime) -> list[Change]:
+    """Writes memberships and history; the changes that were news."""
+    if not changes:
+        return []
+    come = [change for change in changes if change.entered]
+    gone = [change for change in changes if not change.entered]
+    news: set[tuple[int, UUID, bool]] = set()
+    if come:
+        rows = _sql.rows("enter", {**_columns(come, versions), "now": now})
+        news |= {(segment, person, True) for segment, person in rows}
+    if gone:
+        news |= {(segment, person, False) for segment, person in _sql.rows("leave", _columns(gone, versions))}
+    told = [change for change in changes if (change.segment_id, change.profile_id, change.entered) in news]
+    if told:
+        entered = [change.entered for change in told]
+        _sql.run("tell", {**_columns(told, versions), "entered": entered, "now": now})
+    return told
+
+
+def _columns(changes: Iterable[Change], versions: dict[int, int | None]) -> dict[str, list[object]]:
+    rows = [(c.segment_id, c.profile_id, c.cause.value, versions.get(c.segment_id)) for c in changes]
+    segments, profiles, causes, numbers = (list(column) for column in zip(*rows, strict=True))
+    return {"segments": segments, "profiles": profiles, "causes": causes, "versions": numbers}
+
+
+# ── Segments filled by hand ──────────────────────────────────────────────────────────────────────────────────────────
+def add(segment: Segment, profile_ids: Collection[UUID], *, now: datetime, cause: Cause = Cause.HAND) -> list[Change]:
+    """Puts people into a segment that is filled by hand; who of them was new to it."""
+    return _by_hand(segment, profile_ids, True, now, cause)
+
+
+def remove(
+    segment: Segment, profile_ids: Collection[UUID], *, now: datetime, cause: Cause = Cause.HAND
+) -> list[Change]:
+    """Takes people out of a segment that is filled by hand; who of them was in it."""
+    return _by_hand(segment, profile_ids, False, now, cause)
+
+
+def _by_hand(
+    segment: Segment, profile_ids: Collection[UUID], entered: bool, now: datetime, cause: Cause
+) -> list[Change]:
+    if segment.kind != Segment.Kind.STATIC:
+        raise Conflict(f"{segment.name} follows its definition: nobody is put into it or taken out by hand.")
+    if segment.status == Segment.Status.ARCHIVED:
+        raise Conflict(f"{segment.name} is archived: bring it back before you change who is in it.")
+    with transaction.atomic():
+        wanted = [_change(segment.id, segment.slug, person, entered, now, cause) for person in sorted(set(profile_ids))]
+        changes = _write(wanted, {segment.id: segment.version_id}, now)
+        ask_again(_users_of(segment.slug), [change.profile_id for change in changes], cause, now)
+    return changes
+
+
+def _users_of(slug: str) -> list[int]:
+    """The live segments that use this one, or come after it in its family."""
+    return [one.id for one in live.read().live if slug in one.needs.segments]
+
+
+def ask_again(segments: Iterable[int], people: Collection[UUID], cause: Cause, now: datetime) -> int:
+    """Has these people asked again for these segments, under their locks; how many it touched."""
+    pairs = [(segment, person) for segment in segments for person in people]
+    if not pairs:
+        return 0
+    ids, profiles = (list(column) for column in zip(*pairs, strict=True))
+    _sql.run("put_off", {"segments": ids, "profiles": profiles, "causes": [cause.value] * len(pairs), "now": now})
+    return pulses.touch(set(people), cause=Pulse.Cause.TIME, now=now)

@@ -1,0 +1,210 @@
+"""One question to the database: conditions add what they need to it, and it is asked once for all its people.
+
+Each leaf joins a *table* (a derived one, at most one row a person) and answers with an expression over its columns that
+is true or false and never NULL, so that groups are plain `AND`, `OR` and `NOT`. Values are bound parameters alone.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import psycopg
+from django.db import connection, transaction
+
+from segments.moments import zone_name
+
+TRUE, FALSE = "true", "false"
+_WIDE = "SELECT set_config('work_mem', '128MB', true), set_config('jit', 'off', true)"
+_TYPES = """
+    SELECT t.id, t.name, coalesce(t.renamed_to_id, t.id) FROM profiles_eventtype t
+    WHERE t.name = ANY(%(names)s::text[]) OR starts_with(t.name, '$') OR t.renamed_to_id IS NOT NULL
+        OR t.id IN (SELECT renamed_to_id FROM profiles_eventtype)
+"""
+_ASKED = """
+    SELECT * FROM unnest(%(keys)s::uuid[], %(profiles)s::uuid[], %(entered)s::timestamptz[], %(stepped)s::timestamptz[],
+        %(after)s::timestamptz[]) AS w(key, profile_id, entered_at, step_entered_at, after)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One of those asked about: a person, with the times that windows and goals of an enrollment begin at.
+
+    `after`: of what the person did, only what came strictly after it is seen.
+    """
+
+    key: UUID
+    profile_id: UUID
+    entered_at: datetime | None = None
+    step_entered_at: datetime | None = None
+    after: datetime | None = None
+
+
+class Names:
+    """The numbers under which events of a name are stored: its own, and those of the names that became or were it."""
+
+    def __init__(self, rows: Iterable[tuple[int, str, int]]) -> None:
+        rows = list(rows)
+        self._renamed = {number: today for number, _, today in rows}
+        self._numbers = {name: number for number, name, _ in rows}
+        self.ours = sorted(number for number, name, _ in rows if name.startswith("$"))
+
+    @classmethod
+    def of(cls, names: Collection[str]) -> "Names":
+        return cls(ask(_TYPES, {"names": sorted(names)})) if names else cls([])
+
+    def numbers(self, name: str) -> set[int]:
+        """Empty for a name that nobody has sent."""
+        if name not in self._numbers:
+            return set()
+        today = self._today(self._numbers[name])
+        return {number for number in self._renamed if self._today(number) == today}
+
+    def _today(self, number: int) -> int:
+        for _ in range(20):  # renames of renames; a circle ends somewhere
+            following = self._renamed.get(number, number)
+            if following == number:
+                break
+            number = following
+        return number
+
+
+class Question:
+    """A question under way: about everybody, about the people `among`, or about each of those `asked`."""
+
+    def __init__(
+        self,
+        at: datetime,
+        names: Names,
+        *,
+        among: Collection[UUID] | None = None,
+        asked: Sequence[Asked] | None = None,
+        explaining: bool = False,
+    ) -> None:
+        self.at = at
+        self.names = names
+        self.explaining = explaining
+        self.asked = asked
+        # With `asked`, leaves that look at people as such are asked about the people, whatever they are asked for.
+        self.among = (
+            sorted({a.profile_id for a in asked}) if asked is not None else None if among is None else list(among)
+        )
+        afters = [a.after for a in asked or () if a.after]
+        self.bounded = bool(afters)
+        self.earliest = min(afters) if afters and len(afters) == len(asked or ()) else None
+        self._params: dict[str, Any] = {}
+        self._bound: dict[tuple[str, Any], str] = {}
+        self._tables: dict[tuple[str, str], str] = {}
+        self._joins: list[str] = []
+
+    # ── What leaves add ──────────────────────────────────────────────────────────────────────────────────────────────
+    def bind(self, value: object, cast: str) -> str:
+        """The parameter that stands for `value` in SQL."""
+        key = (cast, tuple(value) if isinstance(value, list) else value)
+        if key not in self._bound:
+            name = f"v{len(self._params)}"
+            self._params[name] = value
+            self._bound[key] = f"%({name})s::{cast}"
+        return self._bound[key]
+
+    def moment(self, value: datetime) -> str:
+        return self.bind(value, "timestamptz")
+
+    @property
+    def zone(self) -> str:
+        return self.bind(zone_name(), "text")
+
+    def table(self, body: str, *, by_person: bool = True) -> str:
+        """Joins the rows of `body`, whose `key` is a person or, not `by_person`, the key of one asked; its alias.
+
+        The same table is joined once, however many leaves want it.
+        """
+        found = self._tables.get((body, str(by_person)))
+        if found is None:
+            found = self._tables[body, str(by_person)] = f"t{len(self._tables)}"
+            self._joins.append(f"LEFT JOIN ({body}) {found} ON {found}.key = {'p.id' if by_person else 'w.key'}")
+        return found
+
+    def account(self) -> str:
+        """Joins the person's account; its alias."""
+        join = "LEFT JOIN profiles_account a ON a.id = p.account_id"
+        if join not in self._joins:
+            self._joins.append(join)
+        return "a"
+
+    def only(self, column: str) -> str:
+        """`AND column` is one of those asked about, for a table's own WHERE: nothing when everybody is."""
+        return "" if self.among is None else f" AND {column} = ANY({self.people})"
+
+    @property
+    def people(self) -> str:
+        """The array of those asked about."""
+        if "among" not in self._params:
+            self._params["among"] = self.among
+        return "%(among)s::uuid[]"
+
+    # ── How it is asked ──────────────────────────────────────────────────────────────────────────────────────────────
+    @property
+    def subject(self) -> str:
+        """What each row of the answer is about."""
+        return "p.id" if self.asked is None else "w.key"
+
+    def select(self, columns: Sequence[str], where: str = TRUE) -> tuple[str, dict[str, Any]]:
+        """The whole statement with its parameters; `p` is the person."""
+        head, source, only = "", "profiles_profile p", self.only("p.id") if self.asked is None else ""
+        if self.asked is not None:
+            head = f"WITH w AS MATERIALIZED ({_ASKED})"
+            source = "w JOIN profiles_profile p ON p.id = w.profile_id"
+            self._params.update(_columns(self.asked))
+        joins = "\n".join(self._joins)
+        return f"{head} SELECT {', '.join(columns)} FROM {source}\n{joins}\nWHERE {where}{only}", self._params
+
+    def rows(self, columns: Sequence[str], where: str = TRUE) -> list[tuple[Any, ...]]:
+        text, params = self.select(columns, where)
+        if self.among is not None:
+            return ask(text, params)
+        with transaction.atomic():
+            widen()
+            return ask(text, params)
+
+
+def widen() -> None:
+    """Lets questions about everybody hash in memory, until the transaction ends."""
+    ask(_WIDE, {})
+
+
+def ask(text: str, params: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    """Runs a statement with its parameters bound by the server: no value is ever part of the SQL."""
+    connection.ensure_connection()
+    connection.validate_no_broken_transaction()
+    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
+        cursor.execute(text.encode(), params)
+        return cursor.fetchall() if cursor.description else []
+
+
+def _columns(asked: Sequence[Asked]) -> dict[str, Any]:
+    return {
+        "keys": [a.key for a in asked],
+        "profiles": [a.profile_id for a in asked],
+        "entered": [a.entered_at for a in asked],
+        "stepped": [a.step_entered_at for a in asked],
+        "after": [a.after for a in asked],
+    }
+
+
+def either(parts: Sequence[str]) -> str:
+    return f"({' OR '.join(parts)})" if parts else FALSE
+
+
+def both(parts: Sequence[str]) -> str:
+    return f"({' AND '.join(parts)})" if parts else TRUE
+
+
+def shifted(at: datetime, by: timedelta) -> datetime:
+    """`at + by`, at the end of time where it would lie beyond."""
+    try:
+        return at + by
+    except OverflowError:
+        return datetime.min.replace(tzinfo=at.tzinfo) if by < timedelta(0) else datetime.max.replace(tzinfo=at.tzinfo)

@@ -1,0 +1,103 @@
+-- name: hold
+-- Holds each live segment until the transaction ends, together with others who refresh people; false: somebody builds it.
+-- 0 stands for the making of live segments as such. The lock, unlike one on the row, lets whoever waits to build come first.
+SELECT id, pg_try_advisory_xact_lock_shared(212992004, id::int)
+FROM (SELECT id FROM segments_segment WHERE status = 'live' UNION ALL SELECT 0 ORDER BY id OFFSET 0) s;
+
+-- name: hold_alone
+-- Waits until nobody refreshes people in these segments, and keeps others out until the transaction ends.
+SELECT pg_advisory_xact_lock(212992004, id) FROM (SELECT id FROM unnest(%(ids)s::int[]) AS s(id) ORDER BY id OFFSET 0) s;
+
+-- name: free
+-- Of these segments, those that nobody builds.
+SELECT id FROM (SELECT id FROM unnest(%(ids)s::int[]) AS s(id) ORDER BY id OFFSET 0) s
+WHERE pg_try_advisory_xact_lock_shared(212992004, id);
+
+-- name: members
+-- In which segments these people are.
+SELECT segment_id, profile_id FROM segments_membership
+WHERE profile_id = ANY(%(profiles)s) AND segment_id = ANY(%(segments)s);
+
+-- name: newcomers
+-- Who of these was never asked about, and is from now on.
+INSERT INTO segments_watch (profile_id) SELECT p.id FROM profiles_profile p WHERE p.id = ANY(%(profiles)s)
+ORDER BY p.id
+ON CONFLICT DO NOTHING
+RETURNING profile_id;
+
+-- name: enter
+-- These people come into these segments.
+INSERT INTO segments_membership (segment_id, profile_id, entered_at, cause, version_id)
+SELECT c.segment, c.profile, %(now)s, c.cause, c.version
+FROM unnest(%(segments)s::bigint[], %(profiles)s::uuid[], %(causes)s::text[], %(versions)s::bigint[])
+    AS c(segment, profile, cause, version)
+ON CONFLICT (segment_id, profile_id) DO NOTHING
+RETURNING segment_id, profile_id;
+
+-- name: leave
+-- These people go from these segments.
+DELETE FROM segments_membership m
+USING unnest(%(segments)s::bigint[], %(profiles)s::uuid[]) AS c(segment, profile)
+WHERE m.segment_id = c.segment AND m.profile_id = c.profile
+RETURNING m.segment_id, m.profile_id;
+
+-- name: tell
+-- The history of who came and went.
+INSERT INTO segments_membershipchange (segment_id, profile_id, entered, at, cause, version_id)
+SELECT c.segment, c.profile, c.entered, %(now)s, c.cause, c.version
+FROM unnest(%(segments)s::bigint[], %(profiles)s::uuid[], %(entered)s::boolean[], %(causes)s::text[], %(versions)s::bigint[])
+    AS c(segment, profile, entered, cause, version);
+
+-- name: put_off
+-- These people must be asked again for these segments, once they are free.
+INSERT INTO segments_late (segment_id, profile_id, cause, at)
+SELECT c.segment, c.profile, c.cause, %(now)s
+FROM unnest(%(segments)s::bigint[], %(profiles)s::uuid[], %(causes)s::text[]) AS c(segment, profile, cause);
+
+-- name: take_late
+-- What was put off for these people, but for segments that somebody still builds.
+DELETE FROM segments_late
+WHERE profile_id = ANY(%(profiles)s) AND (segment_id IS NULL OR NOT segment_id = ANY(%(but)s::bigint[]))
+RETURNING segment_id, profile_id, cause, entered, at;
+
+-- name: waiting_late
+-- The people who were put off.
+SELECT DISTINCT segment_id, profile_id FROM segments_late LIMIT 100000;
+
+-- name: empty
+-- Everybody goes from a segment.
+WITH gone AS (
+    DELETE FROM segments_membership WHERE segment_id = %(segment)s RETURNING profile_id
+)
+INSERT INTO segments_membershipchange (segment_id, profile_id, entered, at, cause, version_id)
+SELECT %(segment)s, profile_id, false, %(now)s, %(cause)s, %(version)s FROM gone;
+
+-- name: put_off_for
+-- Who was put off for these segments, or for those being made.
+SELECT DISTINCT profile_id FROM segments_late
+WHERE (segment_id = ANY(%(segments)s::bigint[]) OR segment_id IS NULL) AND entered IS NULL;
+
+-- name: take_due
+-- The people whose answers may change by now: their time is taken, and set anew when they are asked.
+UPDATE segments_watch SET next_at = NULL
+WHERE profile_id IN (
+    SELECT profile_id FROM segments_watch WHERE next_at <= %(now)s
+    ORDER BY next_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+)
+RETURNING profile_id;
+
+-- name: forgotten
+-- People who were put off and whom nobody is about to ask.
+SELECT DISTINCT l.profile_id FROM segments_late l
+WHERE NOT EXISTS (SELECT FROM profiles_pulse u WHERE u.profile_id = l.profile_id)
+LIMIT %(limit)s;
+
+-- name: recount
+-- The sizes, where people came or went.
+UPDATE segments_segment s SET size = c.n
+FROM (
+    SELECT s.id, (SELECT count(*) FROM segments_membership m WHERE m.segment_id = s.id) AS n
+    FROM segments_segment s WHERE s.status <> 'archived'
+    ORDER BY s.id
+) c
+WHERE c.id = s.id AND s.size <> c.n;
