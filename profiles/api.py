@@ -15,10 +15,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from foundation import registry
-from foundation.errors import Invalid
 from foundation.rest import EXTERNAL_ID, Fields, JSONObject, Text, bounded
-from profiles import people
-from profiles.models import Claim, Event, Profile
+from profiles import accounts, people
+from profiles.models import Account, Claim, Event, Profile
 from staff.rest import Resource
 
 PROFILE = f"profiles/(?P<external_id>{EXTERNAL_ID})"
@@ -96,25 +95,17 @@ class ProfileView(ListModelMixin, RetrieveModelMixin, Resource):
 
     @extend_schema(responses={200: ProfileFields, 201: ProfileFields})
     def update(self, request: Request, external_id: str) -> Response:
-        profile, is_new = people.put(external_id, self._values(), now=self.now)
+        profile, is_new = people.put(external_id, self.values("external_id"), now=self.now)
         return self.shown(profile, 201 if is_new else 200)
 
     def partial_update(self, request: Request, external_id: str) -> Response:
         find(external_id)
-        return self.shown(people.patch(external_id, self._values(), now=self.now))
+        return self.shown(people.patch(external_id, self.values("external_id"), now=self.now))
 
     @extend_schema(responses={204: None})
     def destroy(self, request: Request, external_id: str) -> Response:
         people.erase(find(external_id), now=self.now)
         return Response(status=204)
-
-    def _values(self) -> dict[str, Any]:
-        """What the body sets, as it was sent: `people` checks the values. An answer of ours may be sent back whole."""
-        data = self.body()
-        if data.get("external_id", self.kwargs["external_id"]) != self.kwargs["external_id"]:
-            raise Invalid.at("external_id", "This is not the external_id in the address; an id cannot be changed here.")
-        fields = self.get_serializer().fields
-        return {name: value for name, value in data.items() if not fields[name].read_only}
 
 
 def _links(profiles: list[Profile]) -> dict[Any, dict[str, str]]:
@@ -196,8 +187,37 @@ class EventView(EventList):
         return (near and near.first()) or named.first()
 
 
+class AccountFields(Fields):
+    id = serializers.UUIDField(read_only=True)
+    external_id = serializers.CharField(read_only=True)
+    name = Text(required=False, allow_null=True)
+    attributes = JSONObject(required=False)
+    created_at = serializers.DateTimeField(read_only=True)
+
+
+class AccountView(ListModelMixin, RetrieveModelMixin, Resource):
+    scope = "accounts"
+    queryset = Account.objects.all()
+    serializer_class = AccountFields
+    lookup_field = "external_id"
+    lookup_value_regex = EXTERNAL_ID
+    order = ("external_id",)
+
+    def get_object(self) -> Account:
+        account = self.queryset.filter(external_id=self.kwargs["external_id"]).first()
+        if account is None:
+            raise Http404(f"There is no company with the external_id {self.kwargs['external_id']!r}.")
+        return account
+
+    @extend_schema(responses={200: AccountFields, 201: AccountFields})
+    def update(self, request: Request, external_id: str) -> Response:
+        account, is_new = accounts.put(external_id, self.values("external_id"), now=self.now)
+        return self.shown(account, 201 if is_new else 200)
+
+
 ROUTES = [
     ("profiles", ProfileView, "profiles"),
     (f"{PROFILE}/events", ProfileEventView, "profile-events"),
     ("events", EventView, "events"),
+    ("accounts", AccountView, "accounts"),
 ]

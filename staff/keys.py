@@ -6,6 +6,7 @@ import secrets
 import string
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import transaction
 from django.db.models import Q
@@ -38,22 +39,32 @@ def create(
     Without `rate_per_minute` a browser key gets `BROWSER_RATE`, and the others no limit. Raises `Invalid`.
     """
     secret = _HEADS[kind] + "".join(secrets.choice(_ALPHABET) for _ in range(_LENGTH))
-    if rate_per_minute is None and kind == Key.Kind.BROWSER:
-        rate_per_minute = BROWSER_RATE
+    values = checked(name, kind, scopes, rate_per_minute, expires_at, now=now)
     with transaction.atomic():
-        key = Key.objects.create(
-            name=_named(name),
-            kind=kind,
-            prefix=secret[: len(_HEADS[kind]) + _SHOWN],
-            digest=_digest(secret),
-            scopes=_scoped(kind, scopes),
-            rate_per_minute=_rate(rate_per_minute),
-            created_at=now,
-            expires_at=_expiry(expires_at, now),
-        )
+        prefix = secret[: len(_HEADS[kind]) + _SHOWN]
+        key = Key.objects.create(prefix=prefix, digest=_digest(secret), created_at=now, **values)
         may = ", ".join(key.scopes) or "send behaviour"
         audit.record("create", "key", str(key.id), f"Made the key {key.name}, which may: {may}")
     return key, secret
+
+
+def checked(
+    name: str,
+    kind: Key.Kind,
+    scopes: Iterable[str],
+    rate_per_minute: int | None,
+    expires_at: datetime | None,
+    *,
+    now: datetime,
+) -> dict[str, Any]:
+    """What a key that is asked for would hold. Raises `Invalid` with the first of what is wrong."""
+    return {
+        "name": _named(name),
+        "kind": kind,
+        "scopes": _scoped(kind, list(scopes)),
+        "rate_per_minute": _rate(kind, rate_per_minute),
+        "expires_at": _expiry(expires_at, now),
+    }
 
 
 def _named(name: str) -> str:
@@ -63,15 +74,17 @@ def _named(name: str) -> str:
     return name
 
 
-def _scoped(kind: Key.Kind, wanted: Iterable[str]) -> list[str]:
+def _scoped(kind: Key.Kind, wanted: list[str]) -> list[str]:
     if kind == Key.Kind.SECRET:
         return scopes.checked(wanted)
-    if list(wanted):
+    if wanted:
         raise Invalid.at("scopes", "A write key sends behaviour and nothing else, so it has no scopes.")
     return []
 
 
-def _rate(rate_per_minute: int | None) -> int | None:
+def _rate(kind: Key.Kind, rate_per_minute: int | None) -> int | None:
+    if rate_per_minute is None and kind == Key.Kind.BROWSER:
+        return BROWSER_RATE
     if rate_per_minute is not None and not 1 <= rate_per_minute <= 10_000_000:
         raise Invalid.at("rate_per_minute", "The limit is 1 to 10,000,000 items a minute.")
     return rate_per_minute

@@ -179,19 +179,21 @@ class Resource(GenericViewSet):
         form.is_valid(raise_exception=True)
         return dict(form.validated_data)
 
-    def body(self) -> dict[str, Any]:
-        """The body as it was sent, an object with no field but the view's own; for verbs that check the values."""
-        data = self.request.data
+    def values(self, name: str) -> dict[str, Any]:
+        """What the body sets, as it was sent, for verbs that check it; `name` is the field that the address has.
+
+        An answer of ours may be sent back whole: what nobody can set is passed over, but for `name`, which must agree.
+        """
+        data, fields = self.request.data, self.get_serializer().fields
         if not isinstance(data, dict):
             raise Invalid.at("", 'Send an object, such as {"name": "value"}.')
-        fields = self.get_serializer().fields
-        there_are = ", ".join(name for name, field in fields.items() if not field.read_only)
-        unknown = [
-            Problem(name, f"There is no such field; there are {there_are}.") for name in data if name not in fields
-        ]
-        if unknown:
-            raise Invalid(unknown)
-        return data
+        there_are = ", ".join(key for key, field in fields.items() if not field.read_only)
+        wrong = [Problem(key, f"There is no such field; there are {there_are}.") for key in data if key not in fields]
+        if data.get(name, self.kwargs[name]) != self.kwargs[name]:
+            wrong.append(Problem(name, f"This is not the {name} in the address, which cannot be changed."))
+        if wrong:
+            raise Invalid(wrong)
+        return {key: value for key, value in data.items() if key != name and not fields[key].read_only}
 
     def taken(self, fields: type[serializers.Serializer] | None = None, **options: Any) -> dict[str, Any]:
         """The body, checked by `fields`, by default the view's own. Raises what the API answers with 400."""

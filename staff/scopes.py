@@ -25,6 +25,15 @@ RESOURCES = (
 KNOWN = frozenset({ALL} | {f"{resource}:{verb}" for resource in RESOURCES for verb in ("read", "write")})
 
 
+def spoken() -> list[tuple[str, str]]:
+    """Each scope of a resource with its name for people."""
+    return [
+        (f"{resource}:{verb}", f"{said} {resource}")
+        for resource in RESOURCES
+        for verb, said in (("read", "Read"), ("write", "Read and write"))
+    ]
+
+
 def checked(scopes: Iterable[str]) -> list[str]:
     """The scopes in order, each once. Raises `Invalid` for those that do not exist, and where there are none."""
     wanted = sorted(set(scopes))
