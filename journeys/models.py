@@ -2,6 +2,7 @@
 
 import uuid
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 
@@ -23,6 +24,14 @@ class Journey(models.Model):
     status = models.CharField(max_length=10, choices=Status, default=Status.DRAFT)
     version = models.ForeignKey("JourneyVersion", null=True, on_delete=models.PROTECT, related_name="+")
     created_at = models.DateTimeField()
+    paused_at = models.DateTimeField(null=True, blank=True, help_text="Since when it is paused.")
+    entering_after = models.DateTimeField(
+        null=True, blank=True, help_text="Those in the trigger's segment since before this moment are being entered."
+    )
+    entered_up_to = models.UUIDField(null=True, blank=True, help_text="How far that is: the last person looked at.")
+
+    class Meta:
+        permissions = [("publish_journey", "Can publish, pause, resume and stop journeys")]
 
     def __str__(self) -> str:
         return self.name
@@ -34,7 +43,7 @@ class JourneyVersion(models.Model):
     journey = models.ForeignKey(Journey, on_delete=models.CASCADE, related_name="versions")
     number = models.PositiveIntegerField()
     document = models.JSONField()
-    program = models.JSONField(null=True, help_text="The flat program: step key to step and next.")
+    program = models.JSONField(null=True, help_text="The flat program: step key to step, next and arms.")
     author = models.CharField(max_length=150)
     reason = models.TextField(blank=True)
     created_at = models.DateTimeField()
@@ -46,6 +55,9 @@ class JourneyVersion(models.Model):
             models.UniqueConstraint(fields=["journey"], condition=Q(published_at=None), name="one_draft_a_journey"),
         ]
 
+    def __str__(self) -> str:
+        return f"Version {self.number}"
+
 
 class EnrollmentState(models.TextChoices):
     ACTIVE = "active", "On the way"
@@ -54,26 +66,48 @@ class EnrollmentState(models.TextChoices):
     FAILED = "failed", "Failed"
 
 
+class Ending(models.TextChoices):
+    """What ended an enrollment. What the journey itself led to leaves its messages alone; the others call them off."""
+
+    COURSE = "course", "Came to the end"
+    STEP = "step", "An exit step"
+    GOAL = "goal", "Reached the goal"
+    EXIT = "exit", "The exit condition"
+    STOPPED = "stopped", "The journey was stopped"
+    MERGED = "merged", "A merge of two people"
+    ERROR = "error", "An error"
+
+
+CALLED_OFF = (Ending.GOAL, Ending.EXIT, Ending.STOPPED, Ending.MERGED)
+
+
 class Enrollment(models.Model):
     """A person on a journey. Only the engine writes it.
 
-    An active one has exactly one of: a due time, a message it awaits, a human it awaits.
+    An active one always has a due time: when it goes on by itself. What it waits for meanwhile stands in `awaits`.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    journey = models.ForeignKey(Journey, on_delete=models.CASCADE, related_name="enrollments")
-    version = models.ForeignKey(JourneyVersion, on_delete=models.PROTECT, related_name="enrollments")
+    journey = models.ForeignKey(Journey, on_delete=models.CASCADE, related_name="enrollments", db_index=False)
+    version = models.ForeignKey(JourneyVersion, on_delete=models.PROTECT, related_name="enrollments", db_index=False)
     profile = models.ForeignKey(Profile, on_delete=models.CASCADE, related_name="enrollments")
     step = models.CharField(max_length=100, help_text="Key of the step they stand at.")
     state = models.CharField(max_length=10, choices=EnrollmentState, default=EnrollmentState.ACTIVE)
     due_at = models.DateTimeField(null=True, blank=True)
+    awaits = ArrayField(
+        models.TextField(), default=list, help_text="Names of the events that wake it before it is due."
+    )
     entered_at = models.DateTimeField()
     step_entered_at = models.DateTimeField()
-    entry_key = models.CharField(max_length=200, help_text="What makes an entry the same entry.")
+    entry_key = models.CharField(max_length=300, help_text="What makes an entry the same entry.")
     exclusive = models.BooleanField(default=True, help_text="Whether the rule allows one active enrollment a person.")
     context = models.JSONField(default=dict)
+    passed = ArrayField(
+        models.CharField(max_length=100), default=list, help_text="Steps passed before it followed to a new version."
+    )
     reason = models.TextField(blank=True, help_text="Why it ended, in a sentence.")
     ended_at = models.DateTimeField(null=True, blank=True)
+    ended_by = models.CharField(max_length=10, choices=Ending, blank=True)
     converted_at = models.DateTimeField(null=True, blank=True)
     attempts = models.PositiveSmallIntegerField(default=0)
 
@@ -84,43 +118,69 @@ class Enrollment(models.Model):
                 fields=["journey", "profile"], condition=Q(state="active", exclusive=True), name="one_active_enrollment"
             ),
             models.CheckConstraint(
-                condition=~Q(state="active") | Q(due_at__isnull=False), name="active_enrollments_are_due_some_time"
+                condition=Q(state="active", due_at__isnull=False, ended_at=None, ended_by="")
+                | Q(~Q(state="active"), ~Q(ended_by=""), due_at=None, ended_at__isnull=False, awaits=[]),
+                name="active_enrollments_are_due_and_ended_ones_say_why",
             ),
         ]
         indexes = [
-            models.Index(fields=["due_at"], condition=Q(state="active"), name="enrollments_due"),
-            models.Index(fields=["profile"], condition=Q(state="active"), name="enrollments_of_a_person"),
+            # By journey first: the engine takes a share of each, and those of a paused one are not walked over.
+            models.Index(fields=["journey", "due_at"], condition=Q(state="active"), name="enrollments_due"),
             models.Index(fields=["version", "step"], condition=Q(state="active"), name="enrollments_at_a_step"),
         ]
 
+    def __str__(self) -> str:
+        return f"{self.profile} on {self.journey}"
+
 
 class Transition(models.Model):
-    """A step that somebody took: when, which arm, and why. Append-only."""
+    """A step that somebody took: when, which arm, and why. Nothing changes one."""
+
+    class Answer(models.TextChoices):
+        ENTERED = "entered", "Entered"
+        WAIT = "wait", "Waits"
+        ADVANCE = "advance", "Went on"
+        LEAVE = "leave", "Left"
+        ENDED = "ended", "Was taken off"
+        RETRY = "retry", "Will be tried again"
+        FAILED = "failed", "Failed"
+        FOLLOW = "follow", "Followed to a new version"
 
     id = models.BigAutoField(primary_key=True)
-    enrollment = models.ForeignKey(Enrollment, on_delete=models.CASCADE, related_name="transitions")
-    version = models.ForeignKey(JourneyVersion, on_delete=models.PROTECT)
+    enrollment = models.ForeignKey(Enrollment, on_delete=models.CASCADE, related_name="transitions", db_index=False)
+    version = models.ForeignKey(JourneyVersion, on_delete=models.PROTECT, db_index=False)
     step = models.CharField(max_length=100)
     kind = models.CharField(max_length=20)
-    answer = models.CharField(max_length=12, help_text="advance, wait, leave, failed, entered, ended")
+    answer = models.CharField(max_length=12, choices=Answer)
     arm = models.CharField(max_length=100, blank=True)
     at = models.DateTimeField()
     reason = models.TextField(blank=True)
 
     class Meta:
-        indexes = [models.Index(fields=["enrollment", "at"])]
+        indexes = [models.Index(fields=["enrollment", "id"], name="transitions_of_an_enrollment")]
 
 
 class Refusal(models.Model):
-    """Somebody who did not enter: when, and why."""
+    """Somebody who did not enter: why, when last, and how often. One row a cause, or every event would add one."""
+
+    class Cause(models.TextChoices):
+        TOOK_PART = "took_part", "Took part already"
+        ON_THE_WAY = "on_the_way", "Is on the way"
+        TOO_SOON = "too_soon", "Took part too recently"
+        SAME_KEY = "same_key", "Entered for the same thing"
+        NO_KEY = "no_key", "The event lacks the key"
+        FILTER = "filter", "The filter was not met"
+        PAUSED = "paused", "The journey was paused"
 
     id = models.BigAutoField(primary_key=True)
-    journey = models.ForeignKey(Journey, on_delete=models.CASCADE, related_name="refusals")
-    profile = models.ForeignKey(Profile, on_delete=models.CASCADE, related_name="+")
+    journey = models.ForeignKey(Journey, on_delete=models.CASCADE, related_name="refusals", db_index=False)
+    profile = models.ForeignKey(Profile, on_delete=models.CASCADE, related_name="+", db_index=False)
+    cause = models.CharField(max_length=12, choices=Cause)
     at = models.DateTimeField()
-    entry_key = models.CharField(max_length=200)
+    entry_key = models.CharField(max_length=300)
+    times = models.PositiveIntegerField(default=1)
     reason = models.TextField()
 
     class Meta:
         indexes = [models.Index(fields=["journey", "at"]), models.Index(fields=["profile", "at"])]
-        constraints = [models.UniqueConstraint(fields=["journey", "profile", "entry_key"], name="one_refusal_an_entry")]
+        constraints = [models.UniqueConstraint(fields=["journey", "profile", "cause"], name="one_refusal_a_cause")]

@@ -1,0 +1,181 @@
+"""What moves people: `react` to what they did, and `advance` those whose time has come.
+
+Locks are taken in one order by all who write here, so that nobody waits in a circle: first the people
+(`profiles.pulses`), then enrollments in order of id, then everything else. `advance` takes no lock of people; it takes
+only enrollments that nobody holds, and so never waits for one.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from uuid import UUID
+
+from django.db import transaction
+
+from foundation.sql import statements
+from journeys import ending, entering
+from journeys.kinds import Happened
+from journeys.matching import ANYTHING, Renames
+from journeys.models import Ending, Journey
+from journeys.walking import Traveller, Walk, read
+from profiles import pulses
+from profiles.models import EventType
+from profiles.pulses import Taken
+from segments import membership
+
+BATCH = 1_000
+PEOPLE = 500
+_PASSES = 500  # a run ends some time, so that its worker may be told to stop; the next goes on
+_sql = statements("journeys", "engine")
+
+
+def react(now: datetime) -> int:
+    """Looks again at the people of whom something is new: segments, entries, goals and exits, and what follows at once.
+
+    Batch by batch, each in a transaction of its own with the pulses that it takes; how many people it looked at. What
+    it writes makes new pulses, which it takes as well: it comes to rest, since those start nothing on their own.
+    """
+    return _until_nothing(_react, now)
+
+
+def advance(now: datetime) -> int:
+    """Moves on those who are due, a share of each journey at a time; how many it moved."""
+    return sum(_until_nothing(step, now) for step in (_end_stopped, _enter_members, _advance))
+
+
+def _until_nothing(step: Callable[[datetime], int], now: datetime) -> int:
+    total = 0
+    for _ in range(_PASSES):
+        with transaction.atomic():
+            done = step(now)
+        total += done
+        if not done:
+            break
+    return total
+
+
+# ── Reacting ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+def _react(now: datetime) -> int:
+    taken = pulses.claim(PEOPLE, now=now)
+    if not taken:
+        return 0
+    walk = Walk.at(now)
+    there = _there(taken, now)
+    changes = membership.refresh(taken, now=now)
+    renames = Renames.read()
+    done = _done(taken, renames)
+    concerns = ending.touched(taken, set().union(*done.values()), {change.slug for change in changes})
+    ending.check(walk, there, concerns=concerns)
+    walk.flush()  # who may enter again depends on who has just left
+    entered = _enter(walk, Happened(pulses.triggering(taken), changes, renames))
+    ending.check(walk, entered, concerns=ending.always)
+    walk.follow([*_woken(there, done, walk), *entered])
+    walk.write()
+    return len(taken)
+
+
+def _there(taken: list[Taken], now: datetime) -> list[Traveller]:
+    """The enrollments of these people: those on the way, held, and those that may still reach their goal."""
+    profiles = [one.profile_id for one in taken]
+    since = min((one.first_at for one in taken if one.first_at), default=now)
+    return read(_sql.rows("lock", {"profiles": profiles})) + read(
+        _sql.rows("may_still_convert", {"profiles": profiles, "since": min(since, now)})
+    )
+
+
+def _done(taken: list[Taken], renames: Renames) -> dict[UUID, set[str]]:
+    """The names of what each of these people did, by all names that they go by."""
+    ids = {id for one in taken for id in one.names}
+    known = dict(EventType.objects.filter(pk__in=ids).values_list("pk", "name")) if ids else {}
+    return {one.profile_id: renames.all_of(known[id] for id in one.names if id in known) for one in taken}
+
+
+def _enter(walk: Walk, happened: Happened) -> list[Traveller]:
+    if not happened.events and not happened.changes:
+        return []
+    running = Journey.objects.filter(status__in=[Journey.Status.LIVE, Journey.Status.PAUSED], version__isnull=False)
+    gates = entering.gates(list(running), walk)
+    return [one for gate in gates for one in gate.admit(gate.happened(happened), walk)]
+
+
+def _woken(there: list[Traveller], done: dict[UUID, set[str]], walk: Walk) -> list[Traveller]:
+    """Those who wait for something that was done now; while their journey is paused, nobody is woken."""
+    return [
+        one
+        for one in there
+        if one.active
+        and one.journey_id in walk.live
+        and any(_is_awaited(name, one.awaits) for name in done[one.profile_id])
+    ]
+
+
+def _is_awaited(name: str, awaits: list[str]) -> bool:
+    return name in awaits or (ANYTHING in awaits and not name.startswith("$"))
+
+
+# ── Advancing ────────────────────────────────────────────────────────────────────────────────────────────────────────
+def _advance(now: datetime) -> int:
+    due = claim(now)
+    if not due:
+        return 0
+    walk = Walk.at(now)
+    ending.check(walk, due, concerns=ending.by_time)
+    walk.follow(due)
+    walk.write()
+    return len(due)
+
+
+def claim(now: datetime, limit: int = BATCH) -> list[Traveller]:
+    """Up to `limit` of those who are due, held: each journey gets a fair share, the longest overdue first."""
+    waiting = dict(_sql.rows("waiting_to_go_on", {"now": now, "limit": limit}))
+    shares = fair(waiting, limit)
+    if not shares:
+        return []
+    params = {"journeys": list(shares), "shares": list(shares.values()), "now": now}
+    return read(_sql.rows("claim", params))
+
+
+def fair(waiting: dict[int, int], limit: int) -> dict[int, int]:
+    """Splits `limit` among those who wait: nobody gets more than they need, and what is left goes to the others."""
+    shares: dict[int, int] = {}
+    left = limit
+    for place, (key, need) in enumerate(sorted(waiting.items(), key=lambda item: item[1])):
+        share = min(need, max(1, left // (len(waiting) - place))) if left else 0
+        if share:
+            shares[key] = share
+            left -= share
+    return shares
+
+
+def _enter_members(now: datetime) -> int:
+    """Enters a batch of those who were in the trigger's segment when a journey was launched with them."""
+    waiting = Journey.objects.filter(status=Journey.Status.LIVE, entering_after__isnull=False)
+    journey = waiting.select_for_update(skip_locked=True, no_key=True).order_by("pk").first()
+    if journey is None:
+        return 0
+    walk = Walk.at(now)
+    gate = next(iter(entering.gates([journey], walk)), None)
+    members = entering.members_of(gate, PEOPLE) if gate else []
+    if gate and members:
+        # The journey is held before the people: whoever else holds a journey so takes no locks of people.
+        pulses.lock_all([one.profile_id for one in members])
+        entered = gate.admit(members, walk)
+        ending.check(walk, entered, concerns=ending.always)
+        walk.follow(entered)
+        walk.write()
+        journey.entered_up_to = members[-1].profile_id
+    else:
+        journey.entering_after = None
+    journey.save(update_fields=["entering_after", "entered_up_to"])
+    return len(members)
+
+
+def _end_stopped(now: datetime) -> int:
+    """Ends a batch of those who are still on a journey that was stopped."""
+    left = read(_sql.rows("claim_stopped", {"limit": BATCH}))
+    if not left:
+        return 0
+    walk = Walk.at(now)
+    for one in left:
+        walk.take_off(one, Ending.STOPPED, "The journey was stopped.")
+    walk.write()
+    return len(left)

@@ -1,0 +1,260 @@
+"""Drafts, versions and the state of journeys: the only writer of both. Published means immutable."""
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Count, Max
+
+from foundation.errors import Conflict, Invalid, Problem
+from foundation.sql import statements
+from foundation.wake import wake
+from foundation.wording import plural
+from journeys import documents, kinds
+from journeys import program as programs
+from journeys.models import Enrollment, EnrollmentState, Journey, JourneyVersion
+from staff import actors, audit
+
+_sql = statements("journeys", "publishing")
+_SLUG = re.compile(r"[a-z0-9]+(?:[-_][a-z0-9]+)*\Z")
+RAMP = 1_000
+"""How many people a minute go on, of those whom a pause or a changed wait made late: no burst."""
+
+
+def get(slug: str) -> Journey:
+    """The journey of that slug; `Invalid` where there is none."""
+    found = Journey.objects.filter(slug=slug).first()
+    if found is None:
+        raise Invalid.at("slug", f"there is no journey {slug!r}")
+    return found
+
+
+def draft_of(journey: Journey) -> JourneyVersion | None:
+    return journey.versions.filter(published_at=None).first()
+
+
+# ── Saving ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+def save(slug: str, *, name: str, document: Any, description: str = "", reason: str = "", now: datetime) -> Journey:
+    """Makes a journey or changes its draft. What is live stays as it is until `publish`.
+
+    The document must be sound in itself; that what it names exists is asked when it is published. A document that says
+    what the published version says leaves no draft.
+    """
+    _check(slug, name, description, document)
+    with transaction.atomic():
+        Journey.objects.bulk_create(
+            [Journey(slug=slug, name=name.strip(), description=description, created_at=now)], ignore_conflicts=True
+        )
+        journey = _held(slug)
+        fresh = not journey.versions.exists()
+        renamed = (journey.name, journey.description) != (name.strip(), description)
+        journey.name, journey.description = name.strip(), description
+        journey.save(update_fields=["name", "description"])
+        if _draft(journey, document, reason, now) or renamed or fresh:
+            verb = "create" if fresh else "change"
+            audit.record(
+                verb,
+                "journey",
+                slug,
+                f"{'Made' if fresh else 'Changed the draft of'} the journey {journey.name}.",
+                reason=reason,
+            )
+    return journey
+
+
+def _draft(journey: Journey, document: Any, reason: str, now: datetime) -> bool:
+    """Keeps the document as the draft; whether that changed anything."""
+    draft = draft_of(journey)
+    if journey.version is not None and journey.version.document == document:
+        return bool(draft and draft.delete()[0])
+    if draft is None:
+        number = (journey.versions.aggregate(last=Max("number"))["last"] or 0) + 1
+        JourneyVersion.objects.create(
+            journey=journey, number=number, document=document, author=actors.current(), reason=reason, created_at=now
+        )
+        return True
+    if draft.document == document:
+        return False
+    draft.document, draft.author, draft.reason, draft.created_at = document, actors.current(), reason, now
+    draft.save(update_fields=["document", "author", "reason", "created_at"])
+    return True
+
+
+def _check(slug: Any, name: Any, description: Any, document: Any) -> None:
+    problems = [
+        *([] if isinstance(slug, str) and _SLUG.match(slug) and len(slug) <= 100 else [_BAD_SLUG]),
+        *_text("name", name, 200, required=True),
+        *_text("description", description, 5_000, required=False),
+        *(Problem(f"document.{problem.path}".rstrip("."), problem.reason) for problem in documents.flaws(document)),
+    ]
+    if problems:
+        raise Invalid(problems)
+
+
+_BAD_SLUG = Problem("slug", "must be lower-case letters, digits and dashes, at most 100")
+
+
+def _text(path: str, value: Any, longest: int, *, required: bool) -> list[Problem]:
+    if not isinstance(value, str) or (required and not value.strip()) or len(value) > longest or "\x00" in value:
+        return [Problem(path, f"must be a text of at most {longest} characters")]
+    return []
+
+
+def _held(slug: str) -> Journey:
+    """The journey, held against others who change it; entries go on meanwhile, as they only point at it."""
+    found = (
+        Journey.objects.select_for_update(of=("self",), no_key=True).select_related("version").filter(slug=slug).first()
+    )
+    if found is None:
+        raise Invalid.at("slug", f"there is no journey {slug!r}")
+    return found
+
+
+# ── Publishing ───────────────────────────────────────────────────────────────────────────────────────────────────────
+def publish(slug: str, *, include_members: bool = False, reason: str = "", now: datetime) -> JourneyVersion:
+    """Freezes the draft, compiles it and makes it what new people enter; who is on the way follows from where they stand.
+
+    `Conflict` where a step on which people stand is gone, or has become another kind of step. `include_members` also
+    enters those who are in the segment of the trigger now. Without a draft it publishes what is published: nothing
+    changes, but that a stopped journey is live again. A paused one stays paused.
+    """
+    with transaction.atomic():
+        journey = _held(slug)
+        version = draft_of(journey) or journey.version
+        if version is None:
+            raise Conflict(f"The journey {journey.name} has no draft to publish.")
+        _may_restart(journey)
+        if version.published_at is None:
+            _freeze(version, now)
+            _follow(journey, version, now)
+        elif journey.status in (Journey.Status.LIVE, Journey.Status.PAUSED) and not include_members:
+            return version
+        journey.version = version
+        if journey.status != Journey.Status.PAUSED:
+            journey.status = Journey.Status.LIVE
+        if include_members:
+            journey.entering_after = now if members(version.document) else None
+            journey.entered_up_to = None
+        journey.save(update_fields=["version", "status", "entering_after", "entered_up_to"])
+        summary = f"Published the journey {journey.name} (version {version.number})."
+        audit.record(
+            "publish", "journey", slug, summary, version=version.number, reason=reason, include_members=include_members
+        )
+        wake("journeys.advance")
+    return version
+
+
+def members(document: Mapping[str, Any]) -> set[str]:
+    """The segments whose members may be entered with a launch."""
+    given = document["entry"]["trigger"]
+    read = (kinds.triggers[one["kind"]](one) for one in (given if isinstance(given, list) else [given]))
+    return {slug for slug in (trigger.members() for trigger in read) if slug}
+
+
+def _may_restart(journey: Journey) -> None:
+    if journey.status != Journey.Status.STOPPED:
+        return
+    left = Enrollment.objects.filter(journey=journey, state=EnrollmentState.ACTIVE).count()
+    if left:
+        raise Conflict(
+            f"{plural(left, 'person is', 'people are')} still being taken off the journey {journey.name}: try again in a minute."
+        )
+
+
+def _freeze(version: JourneyVersion, now: datetime) -> None:
+    found = documents.problems(version.document)
+    if found:
+        raise Invalid([Problem(f"document.{problem.path}".rstrip("."), problem.reason) for problem in found])
+    version.program = programs.compiled(version.document)
+    version.published_at = now
+    version.save(update_fields=["program", "published_at"])
+
+
+def _follow(journey: Journey, version: JourneyVersion, now: datetime) -> None:
+    """Takes those on the way along. Steps that they passed never run again, and steps behind them never run at all."""
+    standing = (
+        Enrollment.objects.filter(journey=journey, state=EnrollmentState.ACTIVE)
+        .exclude(version=version)
+        .values_list("version", "step")
+        .annotate(n=Count("id"))
+    )
+    groups = list(standing)
+    if not groups:
+        return
+    steps = (version.program or {})["steps"]
+    before = {
+        old.pk: (old.program or {})["steps"] for old in JourneyVersion.objects.filter(pk__in={g[0] for g in groups})
+    }
+    gone = [
+        f"{step} ({plural(n, 'person', 'people')})"
+        for old, step, n in sorted(groups)
+        if step not in steps or steps[step]["kind"] != before[old][step]["kind"]
+    ]
+    if gone:
+        raise Conflict(
+            f"People stand on steps that the new version does not have, or has as another kind: {', '.join(gone)}."
+            " Keep those steps until everybody has passed them."
+        )
+    changed = sorted({step for old, step, _ in groups if steps[step]["given"] != before[old][step]["given"]})
+    _sql.run("follow", {"journey": journey.pk, "version": version.pk, "now": now, "changed": changed, "ramp": RAMP})
+
+
+# ── Pausing, resuming, stopping ──────────────────────────────────────────────────────────────────────────────────────
+def pause(slug: str, *, reason: str = "", now: datetime) -> Journey:
+    """Nobody enters, nobody goes on and nothing is sent until `resume`; goals and exits still count."""
+    with transaction.atomic():
+        journey = _held(slug)
+        if journey.status != Journey.Status.LIVE:
+            raise Conflict(f"The journey {journey.name} is {_said(journey)}; only a live one can be paused.")
+        journey.status, journey.paused_at = Journey.Status.PAUSED, now
+        journey.save(update_fields=["status", "paused_at"])
+        audit.record("pause", "journey", slug, f"Paused the journey {journey.name}.", reason=reason)
+    return journey
+
+
+def resume(slug: str, *, shift: bool = False, reason: str = "", now: datetime) -> Journey:
+    """Goes on after a pause. Waits went on meanwhile, and those who are late go on at a ramp; with `shift` waits stood
+    still, and everybody goes on as much later as the pause was long."""
+    with transaction.atomic():
+        journey = _held(slug)
+        if journey.status != Journey.Status.PAUSED:
+            raise Conflict(f"The journey {journey.name} is {_said(journey)}; only a paused one can be resumed.")
+        length = now - (journey.paused_at or now)
+        journey.status, journey.paused_at = Journey.Status.LIVE, None
+        journey.save(update_fields=["status", "paused_at"])
+        if shift:
+            _sql.run("shift", {"journey": journey.pk, "length": length})
+        else:
+            _sql.run("catch_up", {"journey": journey.pk, "now": now, "ramp": RAMP})
+        audit.record("resume", "journey", slug, f"Resumed the journey {journey.name}.", reason=reason, shift=shift)
+        wake("journeys.advance")
+    return journey
+
+
+def stop(slug: str, *, reason: str = "", now: datetime) -> Journey:
+    """Ends it for everybody: nobody enters and nothing is sent from now on; the engine takes people off, batch by batch."""
+    with transaction.atomic():
+        journey = _held(slug)
+        if journey.status not in (Journey.Status.LIVE, Journey.Status.PAUSED):
+            raise Conflict(f"The journey {journey.name} is {_said(journey)}; only one that runs can be stopped.")
+        journey.status, journey.paused_at, journey.entering_after = Journey.Status.STOPPED, None, None
+        journey.save(update_fields=["status", "paused_at", "entering_after"])
+        audit.record("stop", "journey", slug, f"Stopped the journey {journey.name}.", reason=reason)
+        wake("journeys.advance")
+    return journey
+
+
+def delete(slug: str, *, reason: str = "", now: datetime) -> None:
+    """Deletes a journey that was never published; one that was has a story, and can only be stopped."""
+    with transaction.atomic():
+        journey = _held(slug)
+        if journey.version is not None:
+            raise Conflict(f"The journey {journey.name} was published, and its story stays: stop it instead.")
+        journey.delete()
+        audit.record("delete", "journey", slug, f"Deleted the draft of the journey {journey.name}.", reason=reason)
+
+
+def _said(journey: Journey) -> str:
+    return {"draft": "a draft", "live": "live", "paused": "paused", "stopped": "stopped"}[journey.status]

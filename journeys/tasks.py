@@ -1,0 +1,16 @@
+"""The loops of journeys."""
+
+from datetime import datetime
+
+from foundation.loops import loop
+from journeys import engine
+
+
+@loop("journeys.react")
+def react(now: datetime) -> int:
+    return engine.react(now)
+
+
+@loop("journeys.advance")
+def advance(now: datetime) -> int:
+    return engine.advance(now)

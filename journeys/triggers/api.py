@@ -1,0 +1,12 @@
+"""A program puts somebody on the journey."""
+
+from journeys.kinds import Trigger, triggers
+
+
+@triggers.register
+class Api(Trigger):
+    key = "api"
+    label = "A call of the API"
+
+    def sentence(self) -> str:
+        return "the API puts somebody on it"

@@ -1,0 +1,12 @@
+"""A member of staff puts somebody on the journey."""
+
+from journeys.kinds import Trigger, triggers
+
+
+@triggers.register
+class Manual(Trigger):
+    key = "manual"
+    label = "A member of staff"
+
+    def sentence(self) -> str:
+        return "a member of staff puts somebody on it"
