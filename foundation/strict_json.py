@@ -49,8 +49,7 @@ def decode(raw: bytes) -> Any:
     """The value of a JSON text in UTF-8. Raises `Invalid` with a sentence where it is none."""
     text = _text(raw)
     value, end = _value(text, _skip(text, 0))
-    if _skip(text, end) != len(text):
-        raise _no_json(text, end, "there is something behind its end")
+    _expect_end(text, end)
     return value
 
 
@@ -164,8 +163,7 @@ def _object(text: str, start: int, key: str) -> dict[str, Any]:
         if text.startswith("}", at):
             break
         at = _skip(text, _expect(text, at, ","))
-    if _skip(text, at + 1) != len(text):
-        raise _no_json(text, at + 1, "there is something behind its end")
+    _expect_end(text, at + 1)
     return _pairs(pairs)
 
 
@@ -192,6 +190,12 @@ def _expect(text: str, at: int, sign: str) -> int:
     if not text.startswith(sign, at):
         raise _no_json(text, at, f"expecting '{sign}'")
     return at + 1
+
+
+def _expect_end(text: str, at: int) -> None:
+    end = _skip(text, at)
+    if end != len(text):
+        raise _no_json(text, end, "there is something behind its end")
 
 
 def _no_json(text: str, at: int, what: str) -> Invalid:

@@ -90,8 +90,8 @@ def state() -> dict[str, Any]:
     }
 
 
-def _name_of(profile: Profile) -> tuple[str, ...]:
-    return tuple(sorted(Identifier.objects.filter(profile=profile).values_list("value", flat=True)))
+def _name_of(profile: Profile) -> tuple[Any, ...]:
+    return tuple(sorted(Identifier.objects.filter(profile=profile).values_list("kind", "value")))
 
 
 def _exact(value: Any) -> str:
