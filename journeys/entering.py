@@ -49,6 +49,7 @@ class Gate:
     program: Program
     now: datetime
     refused: list[Refused] = field(default_factory=list)
+    why: str = ""  # the last refusal, in words
 
     def happened(self, happened: Happened) -> list[Entry]:
         """Whom what happened would let in, each at most once by each trigger."""
@@ -198,6 +199,7 @@ class Gate:
 
     def _refuse(self, entries: Iterable[Entry], cause: Refusal.Cause, reason: str) -> None:
         self.refused += [Refused(entry, cause, reason) for entry in entries]
+        self.why = reason
 
     def _write_refusals(self) -> None:
         latest: dict[tuple[UUID, Refusal.Cause], tuple[Refused, int]] = {}

@@ -81,7 +81,7 @@ class Step:
         raise NotImplementedError
 
     def perform(self, people: Sequence[Standing], at: datetime) -> None:
-        """Does, for those who go on, what the step is there for: through verbs of lower apps, in the engine's transaction."""
+        """Does, for those who go on, what the step is for: through verbs of lower apps, in the engine's transaction."""
 
     # ── In a document ────────────────────────────────────────────────────────────────────────────────────────────────
     @classmethod

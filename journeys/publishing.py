@@ -114,7 +114,7 @@ def _held(slug: str) -> Journey:
 
 # ── Publishing ───────────────────────────────────────────────────────────────────────────────────────────────────────
 def publish(slug: str, *, include_members: bool = False, reason: str = "", now: datetime) -> JourneyVersion:
-    """Freezes the draft, compiles it and makes it what new people enter; who is on the way follows from where they stand.
+    """Freezes the draft, compiles it and makes it what people enter; who is on the way follows from where they stand.
 
     `Conflict` where a step on which people stand is gone, or has become another kind of step. `include_members` also
     enters those who are in the segment of the trigger now. Without a draft it publishes what is published: nothing
@@ -159,7 +159,8 @@ def _may_restart(journey: Journey) -> None:
     left = Enrollment.objects.filter(journey=journey, state=EnrollmentState.ACTIVE).count()
     if left:
         raise Conflict(
-            f"{plural(left, 'person is', 'people are')} still being taken off the journey {journey.name}: try again in a minute."
+            f"{plural(left, 'person is', 'people are')} still being taken off the journey {journey.name}:"
+            " try again in a minute."
         )
 
 
@@ -234,7 +235,7 @@ def resume(slug: str, *, shift: bool = False, reason: str = "", now: datetime) -
 
 
 def stop(slug: str, *, reason: str = "", now: datetime) -> Journey:
-    """Ends it for everybody: nobody enters and nothing is sent from now on; the engine takes people off, batch by batch."""
+    """Ends it for everybody: nobody enters and nothing is sent from now on; the engine takes people off in batches."""
     with transaction.atomic():
         journey = _held(slug)
         if journey.status not in (Journey.Status.LIVE, Journey.Status.PAUSED):
