@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from django.conf import settings
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from consent import subjects
 from consent.models import Preference
@@ -59,7 +60,7 @@ def pause_of(length: str, zone: ZoneInfo, now: datetime, until: date | None = No
     days = {"week": today + timedelta(days=7), "month": today + timedelta(days=30), "quarter": _months(today, 3)}
     end = until if length == "date" else days.get(length)
     if end is None:
-        raise Invalid.at("pause", "must be a week, 30 days, three months or a day")
+        raise Invalid.at("pause", _("Choose how long the pause is to be, and for a day also which."))
     return datetime.combine(end, time(), zone)
 
 
@@ -73,19 +74,19 @@ def _months(day: date, number: int) -> date:
 def _check(row: Preference, wishes: dict[str, Any], now: datetime) -> None:
     problems = []
     if row.intensity not in Preference.Intensity.values:
-        problems.append(Problem("intensity", f"must be one of {', '.join(Preference.Intensity.values)}"))
+        problems.append(Problem("intensity", _("Choose less, normal or more.")))
     if until := wishes.get("paused_until"):
         if until <= now:
-            problems.append(Problem("pause", "must end after today"))
+            problems.append(Problem("pause", _("A pause must end after today.")))
         elif until > now + LONGEST_PAUSE:
-            problems.append(Problem("pause", "can be a year at most"))
+            problems.append(Problem("pause", _("A pause can be a year at most.")))
     if (row.hours_from is None) != (row.hours_to is None):
-        problems.append(Problem("hours", "need a beginning and an end, or neither"))
+        problems.append(Problem("hours", _("Hours need a beginning and an end, or neither.")))
     if row.hours_from is not None and row.hours_from == row.hours_to:
-        problems.append(Problem("hours", "must not begin and end at the same time"))
+        problems.append(Problem("hours", _("Hours must not begin and end at the same time.")))
     if row.time_zone and not is_zone(row.time_zone):
-        problems.append(Problem("time_zone", "is not one that we know; choose one from the list"))
+        problems.append(Problem("time_zone", _("This time zone is not known; choose one from the list.")))
     if row.language and row.language not in dict(settings.LANGUAGES):
-        problems.append(Problem("language", "is not one that we know; choose one from the list"))
+        problems.append(Problem("language", _("This language is not known; choose one from the list.")))
     if problems:
         raise Invalid(problems)

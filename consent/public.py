@@ -1,15 +1,17 @@
 """What all pages that a token opens have in common: their headers, one 404, and 503 while the database is away."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
+from typing import Any
 
-from django.db import DatabaseError
+from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.template.loader import render_to_string
 from django.views.decorators.csrf import csrf_exempt
 
 from foundation.errors import Refused
+from staff import actors
 
 View = Callable[..., HttpResponse]
 log = logging.getLogger(__name__)
@@ -25,6 +27,11 @@ _HEADERS = {
     "X-Robots-Tag": "noindex, nofollow",
     "X-Content-Type-Options": "nosniff",
 }
+
+
+def page(template: str, context: Mapping[str, Any] | None = None, **options: Any) -> HttpResponse:
+    """The page, rendered without the request: nothing in it can depend on a session or on who is signed in."""
+    return HttpResponse(render_to_string(template, dict(context or {})), **options)
 
 
 def token_page(*methods: str) -> Callable[[View], View]:
@@ -50,17 +57,18 @@ def token_page(*methods: str) -> Callable[[View], View]:
 
 def _answer(view: View, request: HttpRequest, token: str) -> HttpResponse:
     try:
-        return view(request, token)
+        with actors.acting_as("customer"):
+            return view(request, token)
     except Http404:
-        return render(request, "consent/not_found.html", status=404)
+        return page("consent/not_found.html", status=404)
     except Refused as refusal:
-        return render(request, "consent/refused.html", {"refusal": refusal}, status=400)
-    except DatabaseError as error:
+        return page("consent/refused.html", {"refusal": refusal}, status=400)
+    except (OperationalError, InterfaceError) as error:
         log.error("a customer's page was not served, for the database did not answer (%s)", type(error).__name__)
-        return render(request, "consent/unavailable.html", status=503, headers={"Retry-After": "60"})
+        return page("consent/unavailable.html", status=503, headers={"Retry-After": "60"})
     except Exception:
         log.exception("a customer's page failed")
-        return render(request, "consent/failed.html", status=500)
+        return page("consent/failed.html", status=500)
 
 
 def _not_allowed(request: HttpRequest, methods: tuple[str, ...]) -> HttpResponse:

@@ -1,12 +1,24 @@
 """The customer's pages: what to be told, and the way out. Thin doors; the token says whose they are."""
 
-from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import render
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
 
-from consent import ledger, tokens
-from consent.models import ConsentRecord, ConsentState, State, Topic
-from consent.public import token_page
-from foundation import clock
+from django.db import transaction
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+
+from consent import buttons, choosing, links, tokens, visits, wordings
+from consent import preferences as wishes
+from consent.choosing import Act
+from consent.ledger import EVERYTHING
+from consent.models import ConsentRecord, Preference, Topic
+from consent.page import Page
+from consent.public import page, token_page
+from consent.visits import Visit
+from consent.wordings import Wordings
+from foundation import clock, registry
+from foundation.errors import Conflict, Invalid, Refused
+from profiles import people
 from profiles.models import Profile
 
 _ONE_CLICK = ("List-Unsubscribe", "One-Click")
@@ -14,53 +26,143 @@ _ONE_CLICK = ("List-Unsubscribe", "One-Click")
 
 @token_page("GET", "HEAD", "POST")
 def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
-    """A page with one button; the button, or a mail provider's one-click, stops the topic."""
-    link = tokens.read("unsubscribe", token)
+    """A page with one button; the button, or a mail provider's one-click, stops the topic before we answer."""
+    inert = tokens.read("inert", token)
+    link = inert or tokens.read("unsubscribe", token)
     if link is None:
         raise Http404
-    topic = Topic.objects.filter(slug=link["topic"]).first()
-    done = request.method == "POST" and request.POST.get(_ONE_CLICK[0]) == _ONE_CLICK[1]
-    if done:
-        choice = ledger.Choice(
-            profile_id=link["profile"],
-            topic=link["topic"] or ledger.EVERYTHING,
-            channel=link["channel"],
-            state=State.DENIED,
-            source=ConsentRecord.Source.ONE_CLICK,
-            message=link["message"],
-        )
-        ledger.record([choice], now=clock.now())
-    return render(request, "consent/unsubscribe.html", {"topic": topic, "done": done, "channel": link["channel"]})
+    now = clock.now()
+    profile = None if inert else links.profile_of(link["profile"])
+    preference = wishes.of([profile.id])[profile.id] if profile else None
+    with visits.speaking_to(request, profile, preference):
+        words = Wordings({topic.slug: topic for topic in Topic.objects.filter(slug=link["topic"])})
+        context = {
+            "inert": bool(inert),
+            "name": words.name(link["topic"] or EVERYTHING, link["channel"]),
+            "everything": not link["topic"],
+            "all_choices": links.less_url(profile, now) if profile else "",
+        }
+        if request.method == "POST" and not inert:
+            context |= _unsubscribe(request.POST, link, profile, words, now)
+        elif request.method == "POST":
+            context["done"] = request.POST.get(_ONE_CLICK[0]) == _ONE_CLICK[1]
+        return page("consent/unsubscribe.html", context)
+
+
+def _unsubscribe(
+    posted: Mapping[str, str], link: Mapping[str, Any], profile: Profile | None, words: Wordings, now: datetime
+) -> dict[str, Any]:
+    """Does what was posted, and returns what the page says of it. Without the pair of RFC 8058 nothing is done."""
+    if posted.get(_ONE_CLICK[0]) == _ONE_CLICK[1]:
+        pressed = posted.get("page") == "unsubscribe"
+        return {"done": True, "undo": _stopped(link, profile, words, pressed, now).undo if profile else ""}
+    if profile is None or posted.get("do") not in ("undo", "less"):
+        return {}
+    try:
+        with transaction.atomic():
+            owner, _act = choosing.undo(posted.get("undo", ""), page="unsubscribe", words=words, now=now)
+            if owner != profile:
+                raise Http404
+            if posted["do"] == "less":
+                wishes.save(profile.id, now=now, intensity=Preference.Intensity.LESS)
+    except Conflict as conflict:
+        return {"problems": [str(conflict)], "done": True}
+    return {"undone": posted["do"]}
+
+
+def _stopped(link: Mapping[str, Any], profile: Profile, words: Wordings, pressed: bool, now: datetime) -> Act:
+    return choosing.stop(
+        profile,
+        link["topic"] or EVERYTHING,
+        link["channel"],
+        source=ConsentRecord.Source.PAGE if pressed else ConsentRecord.Source.ONE_CLICK,
+        evidence={"page": "unsubscribe", "control": "Unsubscribe"} if pressed else {"method": "rfc8058"},
+        words=words,
+        message=link["message"],
+        now=now,
+    )
 
 
 @token_page("GET", "HEAD", "POST")
 def preferences(request: HttpRequest, token: str) -> HttpResponse:
-    """What somebody gets, by topic and channel, and the choice to get something else."""
+    """What somebody gets, why, and how; what is held about them; and every way to change it."""
+    if tokens.read("inert", token) is not None:
+        return page("consent/preview.html")
     now = clock.now()
-    link = tokens.read("preferences", token, now=now)
-    profile = Profile.objects.filter(id=link["profile"]).first() if link else None
-    if profile is None:
+    visit = visits.by(token, now)
+    if visit is None:
         raise Http404
-    keys = [
-        (topic, channel)
-        for topic in Topic.objects.filter(archived=False, transactional=False).order_by("name")
-        for channel in topic.channels
-    ]
-    if request.method == "POST":
-        ledger.record(
-            [
-                ledger.Choice(
-                    profile_id=profile.id,
-                    topic=topic.slug,
-                    channel=channel,
-                    state=request.POST[name],
-                    source=ConsentRecord.Source.PAGE,
-                )
-                for topic, channel in keys
-                if (name := f"{topic.slug}.{channel}") in request.POST
-            ],
-            now=now,
-        )
-    states = {(row.topic, row.channel): row.state for row in ConsentState.objects.filter(profile=profile)}
-    choices = [(topic, channel, states.get((topic.slug, channel), "")) for topic, channel in keys]
-    return render(request, "consent/preferences.html", {"profile": profile, "choices": choices})
+    with visits.speaking_to(request, visit.profile, wishes.of([visit.profile.id])[visit.profile.id]):
+        if visit.over:
+            return _renew(request, visit)
+        if request.method != "POST":
+            return _show(request, visit, now)
+        try:
+            said = buttons.press(request.POST, visit, now)
+        except Refused as refusal:
+            problems = [p.reason for p in refusal.problems] if isinstance(refusal, Invalid) else [str(refusal)]
+            return _show(request, visit, now, posted=request.POST.dict(), problems=problems)
+    # Anew: the language or the time zone may be another now.
+    with visits.speaking_to(request, visit.profile, wishes.of([visit.profile.id])[visit.profile.id]):
+        return _show(request, visit, now, said=said)
+
+
+def _show(
+    request: HttpRequest, visit: Visit, now: datetime, *, posted: Mapping[str, str] | None = None, **more: Any
+) -> HttpResponse:
+    context = {
+        "page": Page(visit, now=now, posted=posted or {}),
+        "contact": wordings.contact(),
+        "can_mail": bool(registry.mail_link),
+        **more,
+    }
+    return page("consent/preferences.html", context, status=422 if more.get("problems") else 200)
+
+
+def _renew(request: HttpRequest, visit: Visit) -> HttpResponse:
+    """For a link that is over: no data, and the way to a new one."""
+    mailed = request.method == "POST" and request.POST.get("do") == "link"
+    if mailed:
+        registry.mail_link.ask(visit.profile)
+    context = {"can_mail": bool(registry.mail_link), "mailed": mailed}
+    return page("consent/renew.html", context, status=410)
+
+
+@token_page("GET", "HEAD")
+def download(request: HttpRequest, token: str) -> HttpResponse:
+    """All that is held about the person, as JSON; by a fresh link only."""
+    now = clock.now()
+    visit = _fresh(token, now)
+    if isinstance(visit, Visit):
+        data = {"format": "cairn.person/1", "made_at": now.isoformat()}
+        for part in registry.export.ask(visit.profile):
+            data |= part
+        return JsonResponse(data, headers={"Content-Disposition": 'attachment; filename="my-data.json"'})
+    return _needs_fresh(request, visit)
+
+
+@token_page("GET", "HEAD", "POST")
+def erase(request: HttpRequest, token: str) -> HttpResponse:
+    """Asks once, and on the answer erases; by a fresh link only."""
+    now = clock.now()
+    visit = _fresh(token, now)
+    if not isinstance(visit, Visit):
+        return _needs_fresh(request, visit)
+    with visits.speaking_to(request, visit.profile, wishes.of([visit.profile.id])[visit.profile.id]):
+        done = request.method == "POST" and request.POST.get("do") == "erase"
+        if done:
+            people.erase(visit.profile, now=now)
+        return page("consent/erase.html", {"done": done})
+
+
+def _fresh(token: str, now: datetime) -> Visit | Profile:
+    """The visit, if its link is fresh; else whose it is. Raises `Http404`."""
+    visit = visits.by(token, now)
+    if visit is None or not visit.full:
+        raise Http404
+    return visit if visit.fresh and not visit.over else visit.profile
+
+
+def _needs_fresh(request: HttpRequest, profile: Profile) -> HttpResponse:
+    with visits.speaking_to(request, profile, wishes.of([profile.id])[profile.id]):
+        return page("consent/renew.html", {"can_mail": bool(registry.mail_link), "step": True}, status=403)

@@ -73,6 +73,10 @@ class Question(Generic[P, R]):
         self._answers.append(answer)
         return answer
 
+    def __bool__(self) -> bool:
+        """Whether anybody answers it."""
+        return bool(self._answers)
+
     def ask(self, *args: P.args, **kwargs: P.kwargs) -> list[R]:
         return [answer(*args, **kwargs) for answer in sorted(self._answers, key=_height)]
 
@@ -93,4 +97,5 @@ export: Question[[Any], dict[str, Any]] = Question("export")  # (profile) -> {se
 references: Question[[str, str], list[str]] = Question("references")  # (kind, slug) -> sentences on who uses it
 still_wanted: Question[[Any], dict[Any, str]] = Question("still_wanted")  # (messages) -> {message id: reason it is not}
 links: Question[[Any], dict[Any, dict[str, str]]] = Question("links")  # (profiles) -> {profile id: {name: address}}
+mail_link: Question[[Any], None] = Question("mail_link")  # (profile): send them a fresh link to their page
 panels: Question[[Any, str], list[str]] = Question("panels")  # (profile, place) -> HTML for the customer's pages

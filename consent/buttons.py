@@ -1,0 +1,94 @@
+"""What the buttons of the preference page do, each in one transaction, and what is then said of it."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.http import Http404
+
+from consent import choosing, forms, preferences, wordings
+from consent.choosing import Act
+from consent.ledger import EVERYTHING
+from consent.models import ConsentRecord
+from consent.page import Page
+from consent.visits import Visit
+from foundation import registry
+from foundation.errors import Conflict
+
+Said = dict[str, Any]
+"""For the page: `changed`, `wishes`, `stale` and `unproven` in words; `undo` and `was`, which take it back."""
+
+
+def press(posted: Mapping[str, str], visit: Visit, now: datetime) -> Said:
+    """Does what the button called `do` says. Raises `Invalid` or `Conflict` with sentences for the person."""
+    page = Page(visit, now=now, posted={})
+    with transaction.atomic():
+        match posted.get("do", "save"):
+            case "save":
+                return _save(posted, visit, page, now)
+            case "stop":
+                return _stop(page, now)
+            case "resume":
+                return _wish(page, {"paused_until": None}, now)
+            case "undo":
+                return _undo(posted, page, now)
+            case "link":
+                registry.mail_link.ask(visit.profile)
+                return {"mailed": bool(registry.mail_link)}
+    raise Conflict("This page does not know that button. Load it anew and try again.")
+
+
+def _save(posted: Mapping[str, str], visit: Visit, page: Page, now: datetime) -> Said:
+    wished = forms.wishes(posted, preferences.zone_of(page.profile, page.preference), now)
+    act = choosing.choose(
+        page.profile,
+        forms.choices(posted, page.keys),
+        seen=posted.get("seen", ""),
+        may_agree=visit.fresh,
+        words=page.words,
+        now=now,
+    )
+    return {**_told(act, page), **_wish(page, wished, now)}
+
+
+def _stop(page: Page, now: datetime) -> Said:
+    act = choosing.stop(
+        page.profile,
+        EVERYTHING,
+        EVERYTHING,
+        source=ConsentRecord.Source.PAGE,
+        evidence={"page": "preferences", "control": "Stop everything"},
+        words=page.words,
+        now=now,
+    )
+    return {**_told(act, page), "stopped": True}
+
+
+def _undo(posted: Mapping[str, str], page: Page, now: datetime) -> Said:
+    act = Act()
+    if posted.get("undo"):
+        owner, act = choosing.undo(posted["undo"], page="preferences", words=page.words, now=now)
+        if owner != page.profile:
+            raise Http404
+    return {**_told(act, page), **_wish(page, forms.before(posted), now), "undone": True, "undo": "", "was": {}}
+
+
+def _wish(page: Page, wished: Mapping[str, Any], now: datetime) -> Said:
+    """Saves the wishes that differ from what stands; what they were comes back as a form can send it."""
+    was = {name: before for name, value in wished.items() if (before := getattr(page.preference, name)) != value}
+    if was:
+        preferences.save(page.profile.id, now=now, **{name: wished[name] for name in was})
+    return {
+        "wishes": wordings.wishes({name: wished[name] for name in was}),
+        "was": {name: forms.plain(value) for name, value in was.items()},
+    }
+
+
+def _told(act: Act, page: Page) -> Said:
+    return {
+        "changed": [(page.words.name(*key), state) for key, state in act.changed],
+        "stale": [page.words.name(*key) for key in act.stale],
+        "unproven": [page.words.name(*key) for key in act.unproven],
+        "undo": act.undo,
+    }

@@ -1,0 +1,201 @@
+"""What the preference page shows: each choice and how it came about, and how the person is written to."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+from uuid import UUID
+from zoneinfo import available_timezones
+
+from django.conf import settings
+from django.utils.translation import gettext as _
+
+from consent import held, preferences, states, suppression, wordings
+from consent.answers import ADDRESSES
+from consent.choosing import Key, seen
+from consent.ledger import EVERYTHING
+from consent.models import ConsentRecord, ConsentState, Preference, State, Suppression, Topic
+from consent.visits import Visit
+from consent.wordings import Wordings
+from foundation import registry
+
+LANGUAGES = {"en": "English", "de": "Deutsch", "es": "Español", "fr": "Français"}
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelChoice:
+    """One question of the page, and what is answered: "granted", "denied", or "" for nothing yet."""
+
+    field: str
+    channel: str
+    answer: str
+    told: str
+
+
+@dataclass(frozen=True, slots=True)
+class TopicChoices:
+    topic: Topic
+    choices: list[ChannelChoice]
+
+
+class Page:
+    """The page of one person, read once. `posted`: what a form sent that could not be saved, shown as it was sent."""
+
+    def __init__(self, visit: Visit, *, now: datetime, posted: Mapping[str, str]) -> None:
+        self.profile, self.now, self.posted = visit.profile, now, posted
+        self.full, self.fresh = visit.full, visit.fresh
+        self._topics = {topic.slug: topic for topic in Topic.objects.filter(archived=False).order_by("name", "slug")}
+        self.words = Wordings(self._topics)
+
+    @cached_property
+    def preference(self) -> Preference:
+        return preferences.of([self.profile.id])[self.profile.id]
+
+    # ── What they get ────────────────────────────────────────────────────────────────────────────────────────────────
+    @cached_property
+    def keys(self) -> dict[str, Key]:
+        """The questions by the names of their fields."""
+        return {
+            _field(slug, channel): (slug, channel)
+            for slug, topic in self._topics.items()
+            if not topic.transactional
+            for channel in topic.channels
+        }
+
+    @cached_property
+    def topics(self) -> list[TopicChoices]:
+        standing = states.find((self.profile.id, *key) for key in self.keys.values())
+        records = self._records(standing.values())
+        return [
+            TopicChoices(topic, [self._choice(topic, channel, standing, records) for channel in topic.channels])
+            for topic in self._topics.values()
+            if not topic.transactional
+        ]
+
+    def _choice(
+        self,
+        topic: Topic,
+        channel: str,
+        standing: Mapping[tuple[UUID, str, str], ConsentState],
+        records: Mapping[UUID, ConsentRecord],
+    ) -> ChannelChoice:
+        found = standing.get((self.profile.id, topic.slug, channel))
+        answer = found.state if found else ""
+        told = wordings.told(records.get(found.record), answer) if found else _unasked(topic)
+        field = _field(topic.slug, channel)
+        return ChannelChoice(field, wordings.channel_name(channel), self.posted.get(field, answer), told)
+
+    def _records(self, standing: Iterable[ConsentState]) -> dict[UUID, ConsentRecord]:
+        return ConsentRecord.objects.in_bulk([state.record for state in standing])
+
+    @cached_property
+    def needed(self) -> list[Topic]:
+        """What is sent whatever they choose."""
+        return [topic for topic in self._topics.values() if topic.transactional]
+
+    @cached_property
+    def blocked(self) -> list[str]:
+        """Why an address of theirs is not written to at all."""
+        return [
+            _BLOCKED[row.reason]()
+            for channel, column in ADDRESSES.items()
+            if (address := getattr(self.profile, column))
+            for row in suppression.find(channel, [address])[address]
+        ]
+
+    @cached_property
+    def seen(self) -> str:
+        return seen(self.profile)
+
+    # ── How they get it ──────────────────────────────────────────────────────────────────────────────────────────────
+    @property
+    def paused(self) -> datetime | None:
+        until = self.preference.paused_until
+        return until if until and until > self.now else None
+
+    @property
+    def stopped(self) -> bool:
+        return bool(self.profile.consents.filter(topic=EVERYTHING, channel=EVERYTHING, state=State.DENIED).exists())
+
+    def value(self, name: str) -> str:
+        """What a field holds: as it was posted, else as it stands."""
+        if name in self.posted:
+            return self.posted[name]
+        found: Any = getattr(self.preference, name, "")
+        return found.isoformat("minutes") if hasattr(found, "isoformat") else str(found or "")
+
+    @property
+    def fields(self) -> dict[str, str]:
+        names = ("intensity", "hours_from", "hours_to", "time_zone", "language", "pause", "until")
+        return {name: self.value(name) for name in names}
+
+    @property
+    def intensities(self) -> list[tuple[str, str]]:
+        return [
+            ("less", _("Less: at most half as often")),
+            ("normal", _("Normal")),
+            ("more", _("More: tell me sooner, up to twice as often")),
+        ]
+
+    @property
+    def pauses(self) -> list[tuple[str, str]]:
+        now = _("Go on as it is") if self.paused else _("No pause")
+        return [
+            ("", now),
+            ("week", _("Pause for a week")),
+            ("month", _("Pause for 30 days")),
+            ("quarter", _("Pause for 3 months")),
+            ("date", _("Pause until the day below")),
+        ]
+
+    @property
+    def zones(self) -> list[str]:
+        return _ZONES
+
+    @property
+    def languages(self) -> dict[str, str]:
+        return {code: name for code, name in LANGUAGES.items() if code in dict(settings.LANGUAGES)}
+
+    # ── What is held ─────────────────────────────────────────────────────────────────────────────────────────────────
+    @property
+    def whose(self) -> str:
+        """Whom the page speaks to, masked: a mail may have been passed on."""
+        address = self.profile.email or self.profile.phone
+        return held.mask(address) if address else ""
+
+    @cached_property
+    def held(self) -> list[held.Held]:
+        return held.about(self.profile, masked=not self.fresh)
+
+    def panels(self, place: str) -> list[str]:
+        """What the apps above show here: HTML of ours."""
+        return [html for answer in registry.panels.ask(self.profile, place) for html in answer]
+
+    @cached_property
+    def messages(self) -> list[str]:
+        return self.panels("messages")
+
+    @cached_property
+    def shaping(self) -> list[str]:
+        return self.panels("data")
+
+
+def _field(topic: str, channel: str) -> str:
+    return f"{topic}.{channel}"
+
+
+def _unasked(topic: Topic) -> str:
+    if topic.basis == Topic.Basis.CONSENT:
+        return _("You have not chosen yet. You get nothing until you say yes.")
+    return _("You get this until you say no.")
+
+
+_BLOCKED = {
+    Suppression.Reason.HARD_BOUNCE: lambda: _("Messages to your address came back, so we no longer write to it."),
+    Suppression.Reason.COMPLAINT: lambda: _("You marked a message as spam, so you get nothing but what you need."),
+    Suppression.Reason.MANUAL: lambda: _("Our staff blocked your address, so we no longer write to it."),
+    Suppression.Reason.ERASED: lambda: _("You had your data erased, so we no longer write to your address."),
+}
+_REGIONS = ("Africa", "America", "Antarctica", "Asia", "Atlantic", "Australia", "Europe", "Indian", "Pacific")
+_ZONES = [*sorted(name for name in available_timezones() if name.split("/")[0] in _REGIONS), "UTC"]

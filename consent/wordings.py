@@ -1,0 +1,106 @@
+"""What the customer's pages say of topics, channels and decisions: shown, and kept word for word with the decision."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from email.utils import parseaddr
+from typing import Any
+
+from django.conf import settings
+from django.utils import formats, timezone, translation
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
+
+from consent.ledger import EVERYTHING
+from consent.models import ConsentRecord, State, Topic
+from foundation.wording import spoken
+
+_CHANNELS = {
+    "email": gettext_noop("Email"),
+    "sms": gettext_noop("Text message"),
+    "in_app": gettext_noop("In the app"),
+    "web_push": gettext_noop("Browser notification"),
+}
+
+
+class Wordings:
+    """The words for some topics, in the language that is active now."""
+
+    def __init__(self, topics: Mapping[str, Topic]) -> None:
+        self._topics = topics
+        self.locale = translation.get_language() or "en"
+
+    def name(self, topic: str, channel: str) -> str:
+        """`Product news by email`, for lists of what was changed."""
+        if topic == EVERYTHING:
+            return _("Everything") if channel == EVERYTHING else _("Everything: %s") % channel_name(channel)
+        found = self._topics.get(topic)
+        return f"{found.name if found else spoken(topic)} ({channel_name(channel)})"
+
+    def of_choice(self, topic: str, channel: str, state: str) -> str:
+        """All that stood beside the button: what it is, why, by which channel, and the word that was chosen."""
+        answer = _("Yes") if state == State.GRANTED else _("No")
+        found = self._topics.get(topic)
+        about = f" {found.description} {found.purpose}" if found else ""
+        return f"{self.name(topic, channel)}: {answer}.{about}"
+
+    def of_stop(self, topic: str, channel: str) -> str:
+        return f"{_('Unsubscribe')}: {self.name(topic, channel)}"
+
+
+def channel_name(channel: str) -> str:
+    return _(_CHANNELS[channel]) if channel in _CHANNELS else spoken(channel)
+
+
+def day(at: datetime) -> str:
+    """The day, in words, in the time zone that is active now."""
+    return formats.date_format(timezone.localtime(at), "DATE_FORMAT")
+
+
+def told(record: ConsentRecord | None, state: str) -> str:
+    """How and when somebody came to a choice, in a sentence to them."""
+    if record is None:
+        return ""
+    when = day(record.occurred_at)
+    if record.topic == EVERYTHING:
+        return _("You stopped everything on %s.") % when
+    said_yes = state == State.GRANTED
+    match record.source:
+        case ConsentRecord.Source.PAGE:
+            text = _("You said yes here on %s.") if said_yes else _("You said no here on %s.")
+        case ConsentRecord.Source.DOUBLE_OPT_IN:
+            text = _("You confirmed it by email on %s.")
+        case ConsentRecord.Source.ONE_CLICK:
+            text = _("You unsubscribed in your mail program on %s.")
+        case ConsentRecord.Source.COMPLAINT:
+            text = _("You marked a message as spam on %s; we took that as a no.")
+        case ConsentRecord.Source.STAFF:
+            text = _("You told our staff yes on %s.") if said_yes else _("You told our staff no on %s.")
+        case ConsentRecord.Source.MERGE:
+            text = _("Taken over from an earlier profile of yours, as of %s.")
+        case ConsentRecord.Source.IMPORT:
+            text = _("Taken over from an earlier list, as of %s.")
+        case _other:
+            text = _("You said yes in the product on %s.") if said_yes else _("You said no in the product on %s.")
+    return text % when
+
+
+def wishes(changed: Mapping[str, Any]) -> list[str]:
+    """What of the wishes was changed, each in a few words."""
+    said = []
+    if "intensity" in changed:
+        said.append({"less": _("Less often"), "more": _("More often")}.get(changed["intensity"], _("Normally often")))
+    if "paused_until" in changed:
+        until = changed["paused_until"]
+        said.append(_("Paused until %s") % day(until) if until else _("No longer paused"))
+    if {"hours_from", "hours_to"} & changed.keys():
+        said.append(_("Your hours"))
+    if "time_zone" in changed:
+        said.append(_("Your time zone"))
+    if "language" in changed:
+        said.append(_("Your language"))
+    return said
+
+
+def contact() -> str:
+    """Where people reach a human: the address that we write from."""
+    return parseaddr(settings.DEFAULT_FROM_EMAIL)[1]
