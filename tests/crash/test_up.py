@@ -115,13 +115,13 @@ def test_a_command_finds_the_database_that_runs(up: Up) -> None:
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
 def test_asked_to_end_it_ends_all_within_ten_seconds(short_lived: Up, how: signal.Signals) -> None:
+    eventually(lambda: any("Cairn is ready at" in line for line in short_lived.lines), 5, "it says that it is ready")
     family = short_lived.family()
     began = time.monotonic()
     assert short_lived.end(how) == 0
     assert time.monotonic() - began < 10
     assert [process for process in family if process.lives()] == []
     said = "\n".join(short_lived.lines)
-    assert "Cairn is ready at" in said
     assert "Traceback" not in said, said
 
 

@@ -1,0 +1,105 @@
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from config.embedded import home, lending
+from tests.crash.running import descendants, environment, eventually
+
+BORROW = """
+import sys
+from config.embedded import lending
+with lending.borrowed():
+    print("borrowed", flush=True)
+    sys.stdin.readline()
+"""
+
+
+class Borrower:
+    """A process that uses the server of `folder` until it is told to stop."""
+
+    def __init__(self, folder: Path) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", BORROW],
+            cwd=home.BASE,
+            env=environment(folder),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def has_it(self) -> bool:
+        assert self.process.stdout is not None
+        return self.process.stdout.readline() == "borrowed\n"
+
+    def gives_it_back(self) -> None:
+        self.process.communicate("\n", timeout=10)
+
+
+@pytest.fixture
+def borrow(tmp_path: Path) -> Iterator[type]:
+    """Makes borrowers; those that are left when a test fails are ended."""
+    made: list[Borrower] = []
+
+    class Made(Borrower):
+        def __init__(self) -> None:
+            super().__init__(tmp_path)
+            made.append(self)
+
+    yield Made
+    for borrower in made:
+        borrower.process.kill()
+        borrower.process.communicate()
+
+
+def _server_answers(folder: Path) -> bool:
+    return (folder / "postgres" / "data" / "postmaster.pid").exists()
+
+
+@pytest.mark.crash
+@pytest.mark.xdist_group("lending")
+def test_the_server_runs_for_as_long_as_anybody_uses_it(tmp_path: Path, borrow: type[Borrower]) -> None:
+    first, second = borrow(), borrow()
+    assert first.has_it()
+    assert second.has_it()
+    # Whoever started it may be killed: the other has it still, and a third finds it.
+    first.process.kill()
+    first.process.wait()
+    third = borrow()
+    assert third.has_it()
+    second.gives_it_back()
+    assert _server_answers(tmp_path)
+    third.gives_it_back()
+    eventually(lambda: not _server_answers(tmp_path), 10, "the server has stopped")
+    # And the next starts it again, with what is in it.
+    fourth = borrow()
+    assert fourth.has_it()
+    fourth.gives_it_back()
+    eventually(lambda: not _server_answers(tmp_path), 10, "the server has stopped")
+
+
+@pytest.mark.crash
+@pytest.mark.xdist_group("lending")
+def test_a_keeper_that_is_killed_takes_the_server_along_and_the_next_user_has_it_started(
+    tmp_path: Path, borrow: type[Borrower]
+) -> None:
+    first = borrow()
+    assert first.has_it()
+    (keeper,) = [found for found in descendants(first.process.pid) if "config.embedded.keeper" in found.command]
+    (server,) = [found for found in descendants(keeper.pid) if found.parent == keeper.pid]
+    os.kill(keeper.pid, signal.SIGKILL)
+    eventually(lambda: not server.lives(), 10, "the server has ended with its keeper")
+    second = borrow()
+    assert second.has_it()
+
+
+def test_what_needs_no_database_gets_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    for words in ([], ["help"], ["check"], ["up"], ["migrate", "--help"], ["collectstatic", "--noinput"]):
+        assert not lending._needs_database(["manage.py", *words]), words
+    for words in (["migrate"], ["createkey", "x"], ["check", "--database", "default"]):
+        assert lending._needs_database(["manage.py", *words]), words
