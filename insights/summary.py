@@ -55,7 +55,11 @@ def rejected() -> list[tuple[str, int]]:
 
 def segments() -> list[tuple[str, int, str]]:
     """Each live segment with its size, counted from its members, and its sentence."""
-    live = Segment.objects.filter(status=Segment.Status.LIVE).select_related("version").order_by("family", "position", "name")
+    live = (
+        Segment.objects.filter(status=Segment.Status.LIVE)
+        .select_related("version")
+        .order_by("family", "position", "name")
+    )
     sizes = dict(_sql.rows("sizes"))
     return [(one.name, sizes.get(one.pk, 0), one.version.sentence if one.version else "") for one in live]
 
@@ -66,4 +70,3 @@ def journeys() -> list[JourneyFigures]:
 
 def messages() -> list[MessageFigures]:
     return [MessageFigures(*row) for row in _sql.rows("messages")]
-

@@ -13,7 +13,7 @@ from segments import definitions
 
 
 def install(playbook: Playbook, *, now: datetime, publish: bool = True) -> None:
-    """Saves all of it, live, and publishes its journeys; all or nothing. Done twice, nothing changes the second time."""
+    """Saves all of it, live, and publishes its journeys; all or nothing. The second time nothing changes."""
     reason = f"From the playbook {playbook.name}"
     with transaction.atomic():
         for row in playbook.topics:
@@ -43,5 +43,7 @@ class _at:
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, Invalid):
-            problems = [Problem(f"{self.place}.{problem.path}".rstrip("."), problem.reason) for problem in error.problems]
+            problems = [
+                Problem(f"{self.place}.{problem.path}".rstrip("."), problem.reason) for problem in error.problems
+            ]
             raise Invalid(problems) from error

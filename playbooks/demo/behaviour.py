@@ -1,4 +1,4 @@
-"""The sample behaviour as calls of the tracking API, its times moved so that it ends now. `playbooks/data/` says what it is."""
+"""The sample behaviour (`playbooks/data/`) as calls of the tracking API, its times moved so that it ends now."""
 
 import csv
 import gzip
@@ -28,7 +28,7 @@ MUSIC, WEB = Totals(23_570, 69_659), Totals(600, 31_106)
 
 
 def days_to_move(last: datetime, now: datetime) -> timedelta:
-    """By how many whole days to move a set whose last event was at `last`, so that it ends as late as it can by `now`."""
+    """How many whole days to move a set whose last event was at `last`: it then ends as late as it can by `now`."""
     return timedelta(days=(now - last).days)
 
 

@@ -1,4 +1,4 @@
-"""The front door, used as any client would: the tracking API over HTTP, gzipped, tried again when it does not answer."""
+"""The front door, used as any client would: the tracking API over HTTP, gzipped, tried again when it is away."""
 
 import base64
 import gzip
@@ -47,7 +47,9 @@ class Door:
             if 400 <= status < 500 and status != 429:
                 raise Shut(f"The tracking API refused a batch with {status}: {text[:300]}")
             if time.monotonic() > until:
-                raise Shut(f"The tracking API did not take a batch for {_PATIENCE:.0f} seconds; its last word: {text[:300]}")
+                raise Shut(
+                    f"The tracking API did not take a batch for {_PATIENCE:.0f} seconds; its last word: {text[:300]}"
+                )
             time.sleep(wait)
             wait = min(2.0, wait * 2)
 

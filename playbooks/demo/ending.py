@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from insights import summary
-from messaging import guardrails
+from messaging.judging import GUARDRAILS
 from messaging.models import MessageState
 from playbooks.demo import behaviour
 
@@ -25,7 +25,8 @@ def _people() -> Iterator[str]:
     expected_events = behaviour.MUSIC.events + behaviour.WEB.events
     yield f"People      {people:>9,}   {_against(people, expected_people)}; {anonymous:,} anonymous"
     yield f"Accounts    {accounts:>9,}   invented for the clickstream's people"
-    yield f"Events      {stored:>9,}   {_against(stored, expected_events)}; the daily counts say {summary.events_in_rollup():,}"
+    counted = summary.events_in_rollup()
+    yield f"Events      {stored:>9,}   {_against(stored, expected_events)}; the daily counts say {counted:,}"
     for name, n in told[:5]:
         yield f"              {n:>9,}   {name}"
     if len(told) > 5:
@@ -53,8 +54,9 @@ def _journeys() -> Iterator[str]:
     yield f"Journeys    {len(found):>9,}   {entered:,} entries, {steps:,} steps taken"
     for one in found:
         yield (
-            f"              {one.entered:>9,}   {one.name}: {one.on_the_way:,} on the way, {one.completed:,} completed,"
-            f" {one.left:,} left, {one.failed:,} failed, {one.reached_goal:,} reached the goal, {one.refused:,} not let in"
+            f"              {one.entered:>9,}   {one.name}: {one.on_the_way:,} on the way,"
+            f" {one.completed:,} completed, {one.left:,} left, {one.failed:,} failed,"
+            f" {one.reached_goal:,} reached the goal, {one.refused:,} not let in"
         )
 
 
@@ -69,7 +71,7 @@ def _messages(mail_folder: Path | None) -> Iterator[str]:
 
 
 def _guardrail(key: str) -> str:
-    found = guardrails.FAMILY.get(key)
+    found = GUARDRAILS.get(key)
     return found.label if found else key
 
 

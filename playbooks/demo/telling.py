@@ -8,7 +8,9 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TypeVar
+from uuid import UUID
 
 from django.db import Error, connection
 
@@ -16,7 +18,7 @@ from consent import ledger, links
 from consent.models import ConsentRecord, State
 from foundation import clock, loops
 from insights import backlog
-from messaging.models import Message, MessageState
+from messaging.models import MessageState
 from playbooks import files, installing
 from playbooks.demo import behaviour
 from playbooks.demo.door import Door, Shut
@@ -99,7 +101,9 @@ class Demo:
         self.memory.history_sent = True
         self.memory.keep()
 
-    def _send(self, calls: Iterable[behaviour.Call], at: datetime, *, historical: bool = False) -> tuple[Counter[str], int]:
+    def _send(
+        self, calls: Iterable[behaviour.Call], at: datetime, *, historical: bool = False
+    ) -> tuple[Counter[str], int]:
         sent: Counter[str] = Counter()
         rejected = 0
         for batch in _chunks(calls, _BATCH):
@@ -112,7 +116,7 @@ class Demo:
         for slug in _PLAYBOOKS:
             playbook = files.load(slug)
             started = time.monotonic()
-            persistently(lambda playbook=playbook: installing.install(playbook, now=self.told_until))  # type: ignore[misc]
+            persistently(partial(installing.install, playbook, now=self.told_until))
             self.say(
                 f"Installed the playbook {playbook.name}: {len(playbook.segments)} segments built,"
                 f" {len(playbook.journeys)} journeys published, in {time.monotonic() - started:.1f} s."
@@ -124,12 +128,13 @@ class Demo:
         recorded = 0
         for chunk in _chunks(agreed, 4_000):
             choices = [self._yes(profile, topic) for profile, topic in chunk]
-            recorded += sum(outcome.verdict == "recorded" for outcome in persistently(lambda: ledger.record(choices, now=self.told_until)))  # noqa: B023
+            outcomes = persistently(partial(ledger.record, choices, now=self.told_until))
+            recorded += sum(outcome.verdict == "recorded" for outcome in outcomes)
         self.say(f"Imported the consent of four people in five to news and offers: {recorded:,} rows in the ledger.")
 
-    def _yes(self, profile: object, topic: str) -> ledger.Choice:
+    def _yes(self, profile: UUID, topic: str) -> ledger.Choice:
         return ledger.Choice(
-            profile_id=profile,  # type: ignore[arg-type]
+            profile_id=profile,
             topic=topic,
             channel="email",
             state=State.GRANTED,
@@ -142,7 +147,9 @@ class Demo:
     # ── Two weeks, lived ─────────────────────────────────────────────────────────────────────────────────────────────
     def _live(self) -> None:
         """Moves the clock a step, posts what happened in it, and lets the workers come to rest; again until now."""
-        recent = sorted((call for call in self._calls() if behaviour.at_of(call) > self.told_until), key=behaviour.at_of)
+        recent = sorted(
+            (call for call in self._calls() if behaviour.at_of(call) > self.told_until), key=behaviour.at_of
+        )
         started, posted, now = time.monotonic(), 0, persistently(clock.wall)
         while self.told_until < now:
             posted += self._step(recent, min(self.told_until + STEP, now))
@@ -200,5 +207,5 @@ def _chunks(rows: Iterable[T], size: int) -> Iterator[list[T]]:
 
 def somebodys_page() -> str:
     """The preference page of somebody who got a message, as its link leads there."""
-    message = Message.objects.filter(state=MessageState.SENT).select_related("profile").order_by("-sent_at").first()
-    return links.preferences_url(message.profile) if message else "nobody has got a message yet"
+    found = Profile.objects.filter(messages__state=MessageState.SENT).order_by("external_id").first()
+    return links.preferences_url(found) if found else "nobody has got a message yet"

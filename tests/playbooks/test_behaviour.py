@@ -36,7 +36,13 @@ def test_the_music_shop_has_all_purchases_and_people_that_were_published(music):
 def test_the_web_shop_has_all_events_of_each_kind_that_were_published(web):
     kinds = Counter(call["event"] for call in _tracked(web))
     assert sum(kinds.values()) == behaviour.WEB.events == 31_106
-    published = {"product_view": 6_851, "add_to_cart": 1_346, "purchase": 470, "support_chat": 277, "payment_error": 119}
+    published = {
+        "product_view": 6_851,
+        "add_to_cart": 1_346,
+        "purchase": 470,
+        "support_chat": 277,
+        "payment_error": 119,
+    }
     assert {name: kinds[name] for name in published} == published
     assert len({call["userId"] for call in web}) == behaviour.WEB.people == 600
 
@@ -51,14 +57,17 @@ def test_each_set_ends_as_late_as_whole_days_allow(music, web):
 def test_intervals_stay_as_they_were(music):
     unmoved = behaviour.music_shop(timedelta(0))
     assert all(
-        behaviour.at_of(moved) - behaviour.at_of(first) == MUSIC_MOVED for moved, first in zip(music, unmoved, strict=True)
+        behaviour.at_of(moved) - behaviour.at_of(first) == MUSIC_MOVED
+        for moved, first in zip(music, unmoved, strict=True)
     )
 
 
 def test_every_call_has_its_own_id_and_the_same_one_each_time(music, web):
     ids = [call["messageId"] for call in [*music, *web]]
     assert len(set(ids)) == len(ids)
-    assert ids[:50] == [call["messageId"] for call, _ in zip(behaviour.music_shop(timedelta(5)), range(50), strict=False)]
+    assert ids[:50] == [
+        call["messageId"] for call, _ in zip(behaviour.music_shop(timedelta(5)), range(50), strict=False)
+    ]
 
 
 def test_everybody_is_introduced_before_they_do_anything(music, web):

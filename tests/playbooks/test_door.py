@@ -81,6 +81,6 @@ def test_what_is_not_answered_is_sent_again_as_it_was(listener: Listener, door: 
 
 def test_a_refusal_is_final_and_says_what_was_answered(listener: Listener, door: Door):
     listener.answers = [(401, {"error": "unknown key"})]
-    with pytest.raises(Shut, match="401.*unknown key"):
+    with pytest.raises(Shut, match=r"401.*unknown key"):
         door.send([{}], sent_at=AT)
     assert len(listener.got) == 1

@@ -1,4 +1,4 @@
-"""Cairn on published behaviour: starts everything, tells two shops' months through the front door, sums up, and serves."""
+"""Cairn on published behaviour: starts everything, tells two shops' months by the front door, sums up, serves."""
 
 import json
 import os
@@ -64,7 +64,7 @@ class Command(BaseCommand):
         door = Door(f"http://127.0.0.1:{settings.PORT}", credentials["write_key"])
         telling.Demo(door, Memory.at(home.home() / "demo.json"), self._say).tell()
         self._say("")
-        folder = Path(settings.EMAIL_FILE_PATH) if settings.EMAIL_URL.startswith("file://") else None
+        folder = Path(settings.EMAIL_FILE_PATH) if settings.EMAIL_FILE_PATH else None
         for line in telling.persistently(lambda: list(ending.lines(folder))):
             self._say(line)
         self._say("")
@@ -135,7 +135,7 @@ def _await_ready(cairn: subprocess.Popen[bytes]) -> float:
 
 def _answers() -> bool:
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{settings.PORT}/readyz", timeout=5):  # noqa: S310 (our own address)
+        with urllib.request.urlopen(f"http://127.0.0.1:{settings.PORT}/readyz", timeout=5):
             return True
     except OSError:
         return False
