@@ -59,7 +59,7 @@ def test_every_verb_leaves_its_trace(stage: Stage) -> None:
 
 def test_what_the_document_names_must_exist_to_be_published(stage: Stage) -> None:
     known = {"kind": "segment", "slug": "nobody-knows"}
-    stage.journey(send("m", "no-such"), branch("b", known, [send("n")], []), publish=False)
+    stage.journey(send("m", "no-such"), branch("b", known, [send("n", "nor-this")], []), publish=False)
     with pytest.raises(Invalid) as refusal:
         publishing.publish("onboarding", now=stage.now)
     assert [problem.path for problem in refusal.value.problems] == [

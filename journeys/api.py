@@ -1,0 +1,257 @@
+"""Journeys over the REST API: what they are, who is on them, and what staff may do with them."""
+
+from typing import Any
+
+from django.db.models import QuerySet
+from django.http import Http404
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from foundation.errors import Conflict, Invalid
+from foundation.rest import Fields, JSONObject, Text
+from journeys import publishing, starting
+from journeys.models import Enrollment, EnrollmentState, Journey, Refusal
+from profiles import people
+from profiles.api import PROFILE, OfProfile
+from staff.rest import Resource
+
+_SLUG = r"[-\w]+"
+
+
+class JourneyFields(Fields):
+    slug = serializers.CharField(max_length=100)
+    name = Text(max_length=200)
+    description = Text(required=False, allow_blank=True)
+    document = JSONObject(source="latest", help_text="The draft, or what is published where there is none.")
+    reason = Text(write_only=True, required=False, allow_blank=True, help_text="Why it is written, for its history.")
+    status = serializers.ChoiceField(Journey.Status.choices, read_only=True)
+    version = serializers.IntegerField(source="version.number", read_only=True, default=None, allow_null=True)
+    has_draft = serializers.BooleanField(read_only=True, help_text="Whether the document is not published yet.")
+    created_at = serializers.DateTimeField(read_only=True)
+
+
+class JourneyFilters(Fields):
+    status = serializers.ChoiceField(Journey.Status.choices, required=False)
+
+
+class PublishFields(Fields):
+    include_members = serializers.BooleanField(
+        required=False, default=False, help_text="Whether those in the trigger's segment enter now."
+    )
+    reason = Text(required=False, allow_blank=True, default="")
+
+
+class ReasonFields(Fields):
+    reason = Text(required=False, allow_blank=True, default="")
+
+
+class ResumeFields(ReasonFields):
+    shift = serializers.BooleanField(
+        required=False, default=False, help_text="Whether waits stood still during the pause."
+    )
+
+
+class StartFields(Fields):
+    external_id = Text()
+    context = JSONObject(required=False, help_text="What templates may use as `data`.")
+    key = Text(required=False, max_length=200, help_text="The same key enters the same person once.")
+
+
+class EnrollmentFields(Fields):
+    id = serializers.UUIDField()
+    journey = serializers.CharField(source="journey.slug")
+    version = serializers.IntegerField(source="version.number")
+    external_id = serializers.CharField(source="profile.external_id", allow_null=True)
+    step = serializers.CharField()
+    state = serializers.ChoiceField(EnrollmentState.choices)
+    reason = serializers.CharField(help_text="Why it ended.")
+    entered_at = serializers.DateTimeField()
+    step_entered_at = serializers.DateTimeField()
+    due_at = serializers.DateTimeField(allow_null=True)
+    ended_at = serializers.DateTimeField(allow_null=True)
+    converted_at = serializers.DateTimeField(allow_null=True, help_text="When they reached the goal.")
+
+
+class EnrollmentFilters(Fields):
+    state = serializers.ChoiceField(EnrollmentState.choices, required=False)
+
+
+class RefusalFields(Fields):
+    external_id = serializers.CharField(source="profile.external_id", allow_null=True)
+    cause = serializers.ChoiceField(Refusal.Cause.choices)
+    reason = serializers.CharField()
+    times = serializers.IntegerField()
+    at = serializers.DateTimeField()
+
+
+def find(slug: str) -> Journey:
+    journey = Journey.objects.select_related("version").filter(slug=slug).first()
+    if journey is None:
+        raise Http404(f"There is no journey {slug!r}.")
+    return _with_document(journey)
+
+
+def _with_document(journey: Any) -> Journey:
+    draft = publishing.draft_of(journey)
+    journey.has_draft = draft is not None
+    journey.latest = draft.document if draft else journey.version.document
+    found: Journey = journey
+    return found
+
+
+class JourneyView(ListModelMixin, RetrieveModelMixin, Resource):
+    scope = "journeys"
+    queryset = Journey.objects.select_related("version")
+    serializer_class = JourneyFields
+    lookup_field = "slug"
+    lookup_value_regex = _SLUG
+    filters = JourneyFilters
+    order = ("slug",)
+
+    def narrowed(self, queryset: QuerySet, **asked: Any) -> QuerySet:
+        return queryset.filter(**asked)
+
+    def get_object(self) -> Journey:
+        return find(self.kwargs["slug"])
+
+    def get_serializer(self, *args: Any, many: bool = False, **kwargs: Any) -> Any:
+        if many:
+            args = ([_with_document(journey) for journey in args[0]], *args[1:])
+        return super().get_serializer(*args, many=many, **kwargs)
+
+    def create(self, request: Request) -> Response:
+        values = self.taken()
+        if Journey.objects.filter(slug=values["slug"]).exists():
+            raise Conflict(f"There is a journey {values['slug']!r} already; PUT or PATCH it.")
+        return self._save(values.pop("slug"), values, 201)
+
+    @extend_schema(responses={200: JourneyFields, 201: JourneyFields})
+    def update(self, request: Request, slug: str) -> Response:
+        is_new = not Journey.objects.filter(slug=slug).exists()
+        values = {"description": "", **self._values(slug)}
+        return self._save(slug, values, 201 if is_new else 200)
+
+    def partial_update(self, request: Request, slug: str) -> Response:
+        journey: Any = find(slug)
+        before = {"name": journey.name, "description": journey.description, "latest": journey.latest}
+        return self._save(slug, {**before, **self._values(slug, partial=True)})
+
+    @extend_schema(request=ReasonFields, responses={204: None}, description="Deletes one that was never published.")
+    def destroy(self, request: Request, slug: str) -> Response:
+        find(slug)
+        publishing.delete(slug, **self.taken(ReasonFields), now=self.now)
+        return Response(status=204)
+
+    @extend_schema(request=PublishFields, responses=JourneyFields)
+    @action(detail=True, methods=["post"])
+    def publish(self, request: Request, slug: str) -> Response:
+        find(slug)
+        publishing.publish(slug, **self.taken(PublishFields), now=self.now)
+        return self.shown(find(slug))
+
+    @extend_schema(request=ReasonFields, responses=JourneyFields)
+    @action(detail=True, methods=["post"])
+    def pause(self, request: Request, slug: str) -> Response:
+        find(slug)
+        publishing.pause(slug, **self.taken(ReasonFields), now=self.now)
+        return self.shown(find(slug))
+
+    @extend_schema(request=ResumeFields, responses=JourneyFields)
+    @action(detail=True, methods=["post"])
+    def resume(self, request: Request, slug: str) -> Response:
+        find(slug)
+        publishing.resume(slug, **self.taken(ResumeFields), now=self.now)
+        return self.shown(find(slug))
+
+    @extend_schema(request=ReasonFields, responses=JourneyFields)
+    @action(detail=True, methods=["post"])
+    def stop(self, request: Request, slug: str) -> Response:
+        find(slug)
+        publishing.stop(slug, **self.taken(ReasonFields), now=self.now)
+        return self.shown(find(slug))
+
+    @extend_schema(request=StartFields, responses={201: EnrollmentFields})
+    @action(detail=True, methods=["post"])
+    def start(self, request: Request, slug: str) -> Response:
+        journey, asked = find(slug), self.taken(StartFields)
+        profile = people.find(asked["external_id"])
+        if profile is None:
+            raise Invalid.at("external_id", f"Nobody here has the external_id {asked['external_id']!r}.")
+        entered = starting.start(
+            journey, profile, by="api", context=asked.get("context"), key=asked.get("key", ""), now=self.now
+        )
+        return Response(EnrollmentFields(entered).data, 201)
+
+    def _values(self, slug: str, *, partial: bool = False) -> dict[str, Any]:
+        data = self.request.data
+        if isinstance(data, dict):
+            if data.get("slug", slug) != slug:
+                raise Invalid.at("slug", "This is not the slug in the address, which cannot be changed.")
+            data = {**data, "slug": slug}
+        form = self.get_serializer(data=data, partial=partial)
+        form.is_valid(raise_exception=True)
+        values = dict(form.validated_data)
+        del values["slug"]
+        return values
+
+    def _save(self, slug: str, values: dict[str, Any], status: int = 200) -> Response:
+        # As it was sent: the fields of a serializer would make other numbers and texts of it.
+        document = self.request.data.get("document", values.pop("latest"))
+        publishing.save(slug, document=document, **values, now=self.now)
+        return self.shown(find(slug), status)
+
+
+class JourneyEnrollmentView(ListModelMixin, Resource):
+    """Who is or was on a journey, and how it stands with them."""
+
+    scope = "journeys"
+    queryset = Enrollment.objects.select_related("journey", "version", "profile")
+    serializer_class = EnrollmentFields
+    filters = EnrollmentFilters
+    order = ("id",)
+
+    def get_queryset(self) -> QuerySet:
+        return super().get_queryset().filter(journey=find(self.kwargs["slug"]))
+
+    def narrowed(self, queryset: QuerySet, **asked: Any) -> QuerySet:
+        return queryset.filter(**asked)
+
+
+class JourneyRefusalView(ListModelMixin, Resource):
+    """Who did not enter a journey, and why."""
+
+    scope = "journeys"
+    queryset = Refusal.objects.select_related("profile")
+    serializer_class = RefusalFields
+    order = ("id",)
+
+    def get_queryset(self) -> QuerySet:
+        return super().get_queryset().filter(journey=find(self.kwargs["slug"]))
+
+
+class ProfileEnrollmentView(ListModelMixin, OfProfile):
+    """The journeys that a person is or was on."""
+
+    scope = "profiles"
+    queryset = Enrollment.objects.select_related("journey", "version", "profile")
+    serializer_class = EnrollmentFields
+    filters = EnrollmentFilters
+    order = ("id",)
+
+    def get_queryset(self) -> QuerySet:
+        return super().get_queryset().filter(profile=self.profile)
+
+    def narrowed(self, queryset: QuerySet, **asked: Any) -> QuerySet:
+        return queryset.filter(**asked)
+
+
+ROUTES = [
+    ("journeys", JourneyView, "journeys"),
+    (f"journeys/(?P<slug>{_SLUG})/enrollments", JourneyEnrollmentView, "journey-enrollments"),
+    (f"journeys/(?P<slug>{_SLUG})/refusals", JourneyRefusalView, "journey-refusals"),
+    (f"{PROFILE}/enrollments", ProfileEnrollmentView, "profile-enrollments"),
+]
