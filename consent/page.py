@@ -20,8 +20,6 @@ from consent.visits import Visit
 from consent.wordings import Wordings
 from foundation import registry
 
-LANGUAGES = {"en": "English", "de": "Deutsch", "es": "Español", "fr": "Français"}
-
 
 @dataclass(frozen=True, slots=True)
 class ChannelChoice:
@@ -155,7 +153,7 @@ class Page:
 
     @property
     def languages(self) -> dict[str, str]:
-        return {code: name for code, name in LANGUAGES.items() if code in dict(settings.LANGUAGES)}
+        return dict(settings.LANGUAGES)
 
     # ── What is held ─────────────────────────────────────────────────────────────────────────────────────────────────
     @property
