@@ -23,7 +23,9 @@ _LONGEST = 20_000
 _LARGEST = 256_000
 _LIQUID = re.compile(r"(\{\{.*?\}\}|\{%.*?%\})", re.DOTALL)
 _ONE_VALUE = re.compile(r"\{\{(?P<inner>[^{}]*)\}\}\Z")
-_HREF = re.compile(r"(https?://[^\s/?#@\\\"'<>]+[^\s\\\"'<>]*|mailto:[^\s\\\"'<>]+|tel:[+\d\-. ()]+)\Z", re.IGNORECASE)
+_HREF = re.compile(
+    r"(https?://[^\s/?#@\\\"'<>]+([/?#][^\s\\\"'<>]*)?|mailto:[^\s\\\"'<>]+|tel:[+\d\-. ()]+)\Z", re.IGNORECASE
+)
 _MARK = re.compile(r"zq(\d+)qz")
 _ASIDE = re.compile("\ue000(\\d+)\ue001")
 
@@ -104,7 +106,7 @@ def check_href(value: Any, path: str) -> list[Problem]:
 
 
 _BOLD, _ITALIC = re.compile(r"\*\*(.+?)\*\*", re.DOTALL), re.compile(r"(?<![*\w])\*([^*\n]+?)\*(?![*\w])")
-_LINK = re.compile(r"\[([^\[\]]+)\]\(([^()]+)\)")
+_LINK = re.compile(r"\[([^\[\]]+)\]\(((?:[^()]|\([^()]*\))+)\)")
 
 
 def _links_in(text: str) -> list[str]:
@@ -209,7 +211,8 @@ def compile_blocks(blocks: Sequence[Block]) -> Compiled:
     """Compiles a message, with the brand's head and foot around it."""
     write = Writer()
     body = "".join(_section(block.mjml(write)) for block in blocks)
-    html = write.put_back(mrml.to_html(_PAGE.format(head=_head(write), body=body, foot=_foot(write))).content)
+    page = _PAGE.format(head=_head(write), body=body, foot=_foot(write))
+    html = write.put_back(mrml.to_html(page, render_options=_NO_FONTS).content)
     if len(html) > _LARGEST:
         raise Invalid.at("blocks", f"make a mail of {len(html):,} characters; at most {_LARGEST:,} can be sent")
     text = "\n\n".join(part for block in blocks if (part := block.text().strip()))
@@ -222,6 +225,8 @@ def _section(content: str) -> str:
     return f'<mj-section padding="0"><mj-column>{content}</mj-column></mj-section>'
 
 
+# MJML would fetch fonts that it knows from their maker, who would learn of everyone who reads.
+_NO_FONTS = mrml.RenderOptions(fonts={})
 _PAGE = """<mjml lang="en"><mj-head><mj-attributes>
 <mj-all font-family="-apple-system, 'Segoe UI', Roboto, Helvetica, Arial, sans-serif" />
 <mj-text font-size="16px" line-height="1.55" color="#1f2937" padding="8px 24px" />

@@ -78,11 +78,6 @@ class _Missing(FalsyStrictUndefined):
 
     force_liquid_default = True
 
-    def __eq__(self, other: object) -> bool:
-        return other is None or other is False or isinstance(other, _Missing)
-
-    __hash__ = None  # type: ignore[assignment]
-
 
 class _Context(RenderContext):
     """One filling-in, with its end."""

@@ -34,4 +34,4 @@ class EmailBackend(smtp.EmailBackend):
 
     @property
     def in_doubt(self) -> bool:
-        return bool(self.connection is not None and self.connection.in_doubt)
+        return isinstance(self.connection, _Doubt) and self.connection.in_doubt

@@ -41,7 +41,8 @@ def save(
         Template.objects.bulk_create(
             [Template(slug=slug, name=name.strip(), channel=channel, topic=found)], ignore_conflicts=True
         )
-        template = Template.objects.select_for_update(of=("self",)).select_related("version", "topic").get(slug=slug)
+        # Without a join: what is joined would be read as it was before we waited for the lock.
+        template = Template.objects.select_for_update().get(slug=slug)
         if template.channel != channel:
             raise Conflict(
                 f"The template {slug} is for {template.channel}, and those who use it rely on that."

@@ -5,6 +5,7 @@ import re
 import smtplib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from email.policy import Compat32
 from email.utils import parseaddr
 from typing import Any
 
@@ -150,9 +151,25 @@ class _EmailLine(Line):
         return InDoubt(f"The mail was handed over and no answer came ({_said(error)}).")
 
 
+class _Unfolded(Compat32):
+    """Leaves the address for unsubscribing on one line: not every reader unfolds it (RFC 8058 asks for it whole)."""
+
+    def fold_binary(self, name: str, value: str) -> bytes:
+        if name == "List-Unsubscribe":
+            return f"{name}: {value}{self.linesep}".encode("ascii")
+        return super().fold_binary(name, value)
+
+
+class _Mail(EmailMultiAlternatives):
+    def message(self) -> Any:
+        message = super().message()
+        message.policy = _Unfolded()
+        return message
+
+
 def mail_of(letter: Letter, backend: Any = None) -> EmailMultiAlternatives:
     """The mail: text first and HTML last, so that a reader takes the best it can show."""
-    mail = EmailMultiAlternatives(
+    mail = _Mail(
         subject=letter.subject,
         body=letter.text,
         from_email=letter.sender,
