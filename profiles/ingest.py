@@ -28,6 +28,7 @@ _TRIES = 6
 _TIES = {"40001", "40P01"}  # serialization failure, deadlock: the same again may well go through
 _sql = statements("profiles", "ingest")
 T = TypeVar("T")
+M = TypeVar("M", "Call", "Ours")
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +122,7 @@ def emit(events: Sequence[Ours], *, now: datetime) -> None:
         return
     names = catalogue.intern((event.name for event in events), now=now)
     won = _claim((event.message_id for event in events), now)
-    new = list({event.message_id: event for event in reversed(events) if event.message_id in won}.values())[::-1]
+    new = _first_of_each(events, won)
     people = _stay(event.profile_id for event in new)
     rows = [
         _Row(event.message_id, people[event.profile_id], names[event.name], event.occurred_at, event.properties, True)
@@ -215,11 +216,11 @@ def _claim(message_ids: Iterable[str], now: datetime) -> set[str]:
     return {by_digest[id] for (id,) in _sql.rows("claim", {"ids": list(by_digest), "now": now})}
 
 
-def _first_of_each(read: Iterable[Call], won: set[str]) -> list[Call]:
-    new: dict[str, Call] = {}
-    for call in read:
-        if call.message_id in won:
-            new.setdefault(call.message_id, call)
+def _first_of_each(messages: Iterable[M], won: set[str]) -> list[M]:
+    new: dict[str, M] = {}
+    for message in messages:
+        if message.message_id in won:
+            new.setdefault(message.message_id, message)
     return list(new.values())
 
 
