@@ -1,0 +1,16 @@
+"""The loops of people and events: the catalogue's numbers, and what is past its time."""
+
+from datetime import datetime
+
+from foundation.loops import loop
+from profiles import catalogue, retention
+
+
+@loop("profiles.observe")
+def observe(now: datetime) -> int:
+    return catalogue.follow(now) + catalogue.observe(now)
+
+
+@loop("profiles.forget")
+def forget(now: datetime) -> int:
+    return retention.forget(now)
