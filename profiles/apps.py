@@ -5,4 +5,4 @@ class ProfilesConfig(AppConfig):
     name = "profiles"
 
     def ready(self) -> None:
-        from profiles import exporting  # noqa: F401 (joins what is asked for a person's download)
+        from profiles import tasks  # noqa: F401 (its loops join as it is imported)
