@@ -13,7 +13,7 @@ from typing import Any
 from foundation import wording
 from segments import comparing, fields
 from segments.comparing import Comparison, Json
-from segments.moments import INSTANT, Between, Last, Since, Window
+from segments.moments import INSTANT, Between, Last, Since, Window, zone_name
 from segments.places import Place
 from segments.question import Question, both, shifted
 
@@ -109,28 +109,23 @@ def per_asked(q: Question, within: Span) -> bool:
     return q.asked is not None and (q.bounded or bool(within.since))
 
 
-def events(q: Question, names: tuple[str, ...], where: tuple[Where, ...], within: Span, alias: str = "e") -> Events:
-    """The events of these names in the span, of those the question is about."""
-    e = alias
-    tests = [named(q, names, f"{e}.name_id"), *bounds(q, within, f"{e}.occurred_at")]
-    tests += [one.holds(q, e) for one in where]
-    if not per_asked(q, within):
+def events(
+    q: Question, names: tuple[str, ...], where: tuple[Where, ...], within: Span, *, everyone: bool = False
+) -> Events:
+    """The events of these names in the span, of those the question is about, or of `everyone`."""
+    tests = [named(q, names, "e.name_id"), *bounds(q, within, "e.occurred_at"), *(one.holds(q, "e") for one in where)]
+    if everyone or not per_asked(q, within):
         if within.since:
             tests.append("false")  # nobody has begun anything
-        return Events(
-            f"{e}.profile_id", f"FROM profiles_event {e} WHERE {both(tests)}{q.only(f'{e}.profile_id')}", True
-        )
+        only = "" if everyone else q.only("e.profile_id")
+        return Events("e.profile_id", f"FROM profiles_event e WHERE {both(tests)}{only}", True)
     if q.bounded:
-        tests.append(f"(w.after IS NULL OR {e}.occurred_at > w.after)")
+        tests.append("(w.after IS NULL OR e.occurred_at > w.after)")
         if q.earliest is not None:
-            tests.append(
-                f"{e}.occurred_at > {q.moment(q.earliest)}"
-            )  # says it again for all, so that months are skipped
+            tests.append(f"e.occurred_at > {q.moment(q.earliest)}")  # once more for all, so that months are skipped
     if within.since:
-        tests.append(f"{e}.occurred_at > w.{within.since}")
-    return Events(
-        "w.key", f"FROM w JOIN profiles_event {e} ON {e}.profile_id = w.profile_id WHERE {both(tests)}", False
-    )
+        tests.append(f"e.occurred_at > w.{within.since}")
+    return Events("w.key", f"FROM w JOIN profiles_event e ON e.profile_id = w.profile_id WHERE {both(tests)}", False)
 
 
 def bounds(q: Question, within: Span, column: str) -> list[str]:
@@ -147,8 +142,13 @@ class Days:
     outside: str
     events: str  # of a row that lies neither way: the events of the person, the name, the day and the span
 
+    def pick(self, whole: str, nothing: str, of_events: str) -> str:
+        """`whole` of a row within, `nothing` of one without, and of one that an edge cuts what the events say."""
+        cut = f"({of_events} {self.events})"
+        return f"CASE WHEN {self.inside} THEN {whole} WHEN {self.outside} THEN {nothing} ELSE {cut} END"
 
-def days(q: Question, names: tuple[str, ...], within: Span) -> Days:
+
+def days(q: Question, names: tuple[str, ...], within: Span, *, everyone: bool = False) -> Days:
     tests = [named(q, names, "d.name_id"), f"d.day <= {q.bind(_day(shifted(within.end, -INSTANT)), 'date')}"]
     inside, outside = [f"d.last_at < {q.moment(within.end)}"], [f"d.first_at >= {q.moment(within.end)}"]
     if within.start is not None:
@@ -161,7 +161,7 @@ def days(q: Question, names: tuple[str, ...], within: Span) -> Days:
         *bounds(q, within, "e.occurred_at"),
     ]
     return Days(
-        f"FROM profiles_eventday d WHERE {both(tests)}{q.only('d.profile_id')}",
+        f"FROM profiles_eventday d WHERE {both(tests)}{'' if everyone else q.only('d.profile_id')}",
         " AND ".join(inside),
         " OR ".join(outside),
         f"FROM profiles_event e WHERE {' AND '.join(cut)}",
@@ -172,26 +172,62 @@ def _day(at: datetime) -> Any:
     return at.astimezone(UTC).date()
 
 
+def countable(q: Question, where: tuple[Where, ...], within: Span) -> bool:
+    """Whether the daily counts can answer: they know nothing of properties, nor where somebody's own span begins."""
+    return not (where or within.since or per_asked(q, within))
+
+
 def tally(q: Question, names: tuple[str, ...], where: tuple[Where, ...], within: Span) -> str:
     """A table with `n`: how often those who did it did it. Nobody has 0: they have no row."""
-    if where or per_asked(q, within) or within.since:
-        raw = events(q, names, where, within)
-        return q.table(f"SELECT {raw.key} AS key, count(*) AS n {raw.source} GROUP BY 1", by_person=raw.by_person)
-    rows = days(q, names, within)
-    count = f"CASE WHEN {rows.inside} THEN d.n WHEN {rows.outside} THEN 0 ELSE (SELECT count(*) {rows.events}) END"
-    return q.table(f"SELECT d.profile_id AS key, sum({count}) AS n {rows.source} GROUP BY 1")
+    body, by_person = counted(q, names, where, within)
+    return q.table(body, by_person=by_person)
+
+
+def counted(
+    q: Question, names: tuple[str, ...], where: tuple[Where, ...], within: Span, *, everyone: bool = False
+) -> tuple[str, bool]:
+    """The same as a statement with `key` and `n`, and whether the key is the person."""
+    if where or not (everyone or countable(q, where, within)):
+        raw = events(q, names, where, within, everyone=everyone)
+        return f"SELECT {raw.key} AS key, count(*) AS n {raw.source} GROUP BY 1", raw.by_person
+    rows = days(q, names, within, everyone=everyone)
+    count = rows.pick("d.n", "0", "SELECT count(*)")
+    return f"SELECT d.profile_id AS key, sum({count}) AS n {rows.source} GROUP BY 1", True
 
 
 def extreme(q: Question, names: tuple[str, ...], which: str, within: Span) -> str:
     """A table with `at`: when those who did it did it last, or first, within the span."""
     pick = "max" if which == "last" else "min"
-    if per_asked(q, within) or within.since:
+    if not countable(q, (), within):
         raw = events(q, names, (), within)
-        return q.table(
-            f"SELECT {raw.key} AS key, {pick}(e.occurred_at) AS at {raw.source} GROUP BY 1", by_person=raw.by_person
-        )
+        body = f"SELECT {raw.key} AS key, {pick}(e.occurred_at) AS at {raw.source} GROUP BY 1"
+        return q.table(body, by_person=raw.by_person)
     rows = days(q, names, within)
-    edge = f"d.{which}_at"
-    cut = f"(SELECT {pick}(e.occurred_at) {rows.events})"
-    at = f"CASE WHEN {rows.inside} THEN {edge} WHEN {rows.outside} THEN NULL ELSE {cut} END"
+    at = rows.pick(f"d.{which}_at", "NULL", f"SELECT {pick}(e.occurred_at)")
     return q.table(f"SELECT d.profile_id AS key, {pick}({at}) AS at {rows.source} GROUP BY 1")
+
+
+def kinds_done(q: Question, names: tuple[str, ...], where: tuple[Where, ...], within: Span) -> str:
+    """A table with `n`: how many different things somebody did, by the name that each has today."""
+    if countable(q, where, within):
+        rows = days(q, names, within)
+        did = rows.pick("true", "false", "SELECT count(*) > 0")
+        source, key, by_person = f"{rows.source} AND ({did})", "d.profile_id", True
+        number = "d.name_id"
+    else:
+        raw = events(q, names, where, within)
+        source, key, by_person, number = raw.source, raw.key, raw.by_person, "e.name_id"
+    body = f"SELECT {key} AS key, count(DISTINCT {q.names.today(q, number)}) AS n {source} GROUP BY 1"
+    return q.table(body, by_person=by_person)
+
+
+def days_active(q: Question, names: tuple[str, ...], where: tuple[Where, ...], within: Span) -> str:
+    """A table with `n`: on how many days, in the project's zone, somebody did it."""
+    if zone_name() == "UTC" and countable(q, where, within):
+        rows = days(q, names, within)
+        did = rows.pick("true", "false", "SELECT count(*) > 0")
+        return q.table(f"SELECT d.profile_id AS key, count(DISTINCT d.day) AS n {rows.source} AND ({did}) GROUP BY 1")
+    raw = events(q, names, where, within)
+    day = f"(e.occurred_at AT TIME ZONE {q.zone})::date"
+    body = f"SELECT {raw.key} AS key, count(DISTINCT {day}) AS n {raw.source} GROUP BY 1"
+    return q.table(body, by_person=raw.by_person)

@@ -189,24 +189,28 @@ class Comparison:
                 return f"{moment} > {at} AND {moment} <= {q.moment(shifted(q.at, length))}"
         return f"{moment} > {q.moment(shifted(q.at, length))}"
 
-    def number_holds(self, number: str, q: Question, *, absent: Decimal | None = None) -> str:
-        """The comparison of a numeric expression, never NULL. NULL counts as `absent`; without that it is missing."""
+    def number_holds(self, number: str, q: Question, *, absent: Decimal | None = None, per: str = "") -> str:
+        """The comparison of a numeric expression, never NULL. NULL counts as `absent`; without that it is missing.
+
+        `per`: an expression above 0 that the number is divided by; nothing is rounded.
+        """
         if self.op == "is_set":
             return f"({number} IS NOT NULL)"
         if self.op == "is_not_set":
             return f"({number} IS NULL)"
         if absent is not None:
             # Without coalesce where it makes no difference: then PostgreSQL drops people without a row early.
-            number = f"coalesce({number}, {absent})" if self.accepts(absent) else number
+            number = f"coalesce({number}, {absent})" if self.accepts(absent) or self.op == "is_not" else number
         if self.op == "is_not":
-            return f"({Comparison('is', self.value)._numeric(number, q)}) IS NOT TRUE"
-        return f"({self._numeric(number, q)}) IS TRUE"
+            return f"({Comparison('is', self.value)._numeric(number, q, per)}) IS NOT TRUE"
+        return f"({self._numeric(number, q, per)}) IS TRUE"
 
-    def _numeric(self, number: str, q: Question) -> str:
+    def _numeric(self, number: str, q: Question, per: str = "") -> str:
+        times = f" * {per}" if per else ""
         if self.op == "between":
             low, high = (q.bind(bound, "numeric") for bound in self.value)
-            return f"{number} BETWEEN {low} AND {high}"
-        return f"{number} {_NUMBERS.get(self.op, '=')} {q.bind(self.value, 'numeric')}"
+            return f"{number} BETWEEN {low}{times} AND {high}{times}"
+        return f"{number} {_NUMBERS.get(self.op, '=')} {q.bind(self.value, 'numeric')}{times}"
 
     def accepts(self, number: Decimal) -> bool:
         """The same of a number at hand."""

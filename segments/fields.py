@@ -134,8 +134,8 @@ def number(value: Any, place: Place) -> Decimal:
 
 def percent(value: Any, place: Place) -> Decimal:
     read = number(value, place)
-    if not 0 < read <= 100:
-        place.refuse("This must be above 0 and at most 100.")
+    if not 0 <= read <= 100:
+        place.refuse("This must be from 0 to 100.")
     return read
 
 

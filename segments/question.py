@@ -62,6 +62,15 @@ class Names:
         today = self._today(self._numbers[name])
         return {number for number in self._renamed if self._today(number) == today}
 
+    def today(self, q: "Question", column: str) -> str:
+        """The number of the name that a stored number has today, as SQL: of renamed ones, that of the new name."""
+        moved = {number: self._today(number) for number in self._renamed}
+        moved = {old: new for old, new in moved.items() if old != new}
+        if not moved:
+            return column
+        old, new = q.bind(list(moved), "int[]"), q.bind(list(moved.values()), "int[]")
+        return f"coalesce(({new})[array_position({old}, {column})], {column})"
+
     def _today(self, number: int) -> int:
         for _ in range(20):  # renames of renames; a circle ends somewhere
             following = self._renamed.get(number, number)
@@ -127,12 +136,11 @@ class Question:
             self._joins.append(f"LEFT JOIN ({body}) {found} ON {found}.key = {'p.id' if by_person else 'w.key'}")
         return found
 
-    def account(self) -> str:
-        """Joins the person's account; its alias."""
+    def account(self) -> None:
+        """Joins the person's account, as `a`."""
         join = "LEFT JOIN profiles_account a ON a.id = p.account_id"
         if join not in self._joins:
             self._joins.append(join)
-        return "a"
 
     def only(self, column: str) -> str:
         """`AND column` is one of those asked about, for a table's own WHERE: nothing when everybody is."""

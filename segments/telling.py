@@ -26,6 +26,16 @@ def often(count: Comparison) -> str:
     return f" {_HOW[count.op]} {plain(count.value)} {'time' if count.value == Decimal(1) else 'times'}"
 
 
+def frequency(count: Comparison) -> str:
+    """The same where never may be enough, and then is said: ` (or never)`."""
+    return often(count) + (" (or never)" if count.accepts(Decimal(0)) and count != Comparison("is", Decimal(0)) else "")
+
+
+def figure(number: Decimal) -> str:
+    """A number that was worked out, to three places at most."""
+    return plain(round(Decimal(number), 3))
+
+
 def when(at: datetime) -> str:
     """A moment to the minute, in UTC."""
     utc = at.astimezone(UTC)

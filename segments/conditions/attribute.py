@@ -8,8 +8,18 @@ from segments.kinds import KINDS, Answer, Leaf, Needs
 from segments.question import Question
 from segments.telling import value_found
 
-_TEXTS = ("external_id", "email", "phone", "first_name", "last_name", "timezone", "locale")
-_MOMENTS = ("created_at", "first_seen_at", "last_seen_at")
+# Columns by the name under which they are asked for, so that no name that was sent is ever part of the SQL.
+_TEXTS = {
+    "external_id": "p.external_id",
+    "email": "p.email",
+    "phone": "p.phone",
+    "first_name": "p.first_name",
+    "last_name": "p.last_name",
+    "timezone": "p.timezone",
+    "locale": "p.locale",
+}
+_MOMENTS = {"created_at": "p.created_at", "first_seen_at": "p.first_seen_at", "last_seen_at": "p.last_seen_at"}
+_SEEN = {"first_seen_at", "last_seen_at"}  # any sign of life may change them
 
 
 @KINDS.register
@@ -29,11 +39,9 @@ class Attribute(Leaf):
     def answer(self, q: Question) -> Answer:
         operand: Operand
         if self.name in _TEXTS:
-            column = f"p.{_TEXTS[_TEXTS.index(self.name)]}"
-            operand, value = Text(column), f"to_jsonb({column})"
+            operand, value = Text(_TEXTS[self.name]), f"to_jsonb({_TEXTS[self.name]})"
         elif self.name in _MOMENTS:
-            column = f"p.{_MOMENTS[_MOMENTS.index(self.name)]}"
-            operand, value = Moment(column), f"to_jsonb({column})"
+            operand, value = Moment(_MOMENTS[self.name]), f"to_jsonb({_MOMENTS[self.name]})"
         else:
             value = f"(p.attributes -> {q.bind(self.name, 'text')})"
             operand = Json(value)
@@ -43,7 +51,7 @@ class Attribute(Leaf):
         return f"whose {self.name} {self.compare}"
 
     def needs(self) -> Needs:
-        return Needs(attributes=frozenset({self.name}), time=self.compare.moves)
+        return Needs(attributes=frozenset({self.name}), time=self.compare.moves, anything=self.name in _SEEN)
 
     def tell(self, *found: str | None) -> str:
         return value_found(self.name, found[0])

@@ -10,7 +10,7 @@ from segments.comparing import Comparison
 from segments.kinds import KINDS, Answer, Leaf, Needs
 from segments.moments import Last, Window
 from segments.question import Question
-from segments.telling import often
+from segments.telling import frequency
 
 ONCE = Comparison("gte", Decimal(1))
 NONE = Decimal(0)
@@ -42,11 +42,9 @@ class Event(Leaf):
         return Answer(self.count.number_holds(n, q, absent=NONE), (f"coalesce({n}, 0)",))
 
     def clause(self) -> str:
-        if not self.count.accepts(NONE) or self.count.op == "between":
-            return f"who did {self._what()}{often(self.count)}{self.window or ''}"
         if self.count == Comparison("is", NONE):
             return f"who did not do {self._what()}{self.window or ''}"
-        return f"who did {self._what()}{often(self.count)}{self.window or ''} (or never)"
+        return f"who did {self._what()}{frequency(self.count)}{self.window or ''}"
 
     def negation(self) -> str:
         return f"who did not do {self._what()}{self.window or ''}" if self.count == ONCE else super().negation()

@@ -1,0 +1,61 @@
+"""What somebody said about being written to."""
+
+from dataclasses import dataclass
+
+from foundation import wording
+from segments import fields
+from segments.kinds import KINDS, Answer, Leaf, Needs
+from segments.question import Question
+
+_SAID = {"granted": "agreed to", "denied": "declined", "unset": "never said yes or no to"}
+
+
+@KINDS.register
+@dataclass(frozen=True)
+class Consent(Leaf):
+    """Compares the state for a topic and a channel as of `at`: the choice's own, else that of a wider refusal."""
+
+    key = "consent"
+    label = "What they agreed to"
+    group = "Who they are"
+    icon = "how_to_reg"
+    example = {"kind": "consent", "topic": "product-news", "channel": "email", "state": "granted"}
+
+    topic: str = fields.asks(fields.name)
+    channel: str = fields.asks(fields.name)
+    state: str = fields.asks(fields.choice("granted", "denied", "unset"))
+
+    def answer(self, q: Question) -> Answer:
+        at, topic, channel = q.moment(q.at), q.bind(self.topic, "text"), q.bind(self.channel, "text")
+        # What stands since before `at` stood then, too; else the ledger says what did.
+        then = (
+            f"CASE WHEN c.since <= {at} THEN c.state ELSE (SELECT r.state FROM consent_subject s"
+            " JOIN consent_consentrecord r ON r.subject_ref = s.ref"
+            " WHERE s.profile_id = c.profile_id AND r.topic = c.topic AND r.channel = c.channel"
+            f" AND r.occurred_at <= {at} ORDER BY r.recorded_at DESC, r.seq DESC LIMIT 1) END"
+        )
+        wider = (
+            f"c.topic = '*' AND c.channel IN ({channel}, '*')"
+            f" AND NOT EXISTS (SELECT FROM consent_topic t WHERE t.slug = {topic} AND t.transactional)"
+        )
+        states = (
+            f"SELECT c.profile_id, c.topic, c.channel, {then} AS state FROM consent_consentstate c"
+            f" WHERE ((c.topic = {topic} AND c.channel = {channel}) OR ({wider})){q.only('c.profile_id')}"
+        )
+        table = q.table(
+            "SELECT x.profile_id AS key, (array_agg(x.state ORDER BY x.topic = '*', x.channel = '*'))[1] AS state"
+            f" FROM ({states}) x WHERE x.state = 'denied' OR (x.state = 'granted' AND x.topic <> '*') GROUP BY 1"
+        )
+        if self.state == "unset":
+            return Answer(f"({table}.state IS NULL)", (f"{table}.state",))
+        return Answer(f"({table}.state = {q.bind(self.state, 'text')}) IS TRUE", (f"{table}.state",))
+
+    def clause(self) -> str:
+        return f"who {_SAID[self.state]} “{wording.spoken(self.topic)}” by {self.channel}"
+
+    def needs(self) -> Needs:
+        # A choice leaves no pulse, so that only a look from time to time finds what it changed.
+        return Needs(consent=True, time=True)
+
+    def tell(self, *found: str | None) -> str:
+        return {"granted": "agreed", "denied": "declined"}.get(found[0] or "", "never said")

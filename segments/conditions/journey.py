@@ -1,0 +1,38 @@
+"""What happened to somebody in a journey."""
+
+from dataclasses import dataclass
+
+from foundation import wording
+from segments import comparing, fields
+from segments.comparing import Comparison
+from segments.conditions.event import ONCE, Event
+from segments.kinds import KINDS
+from segments.moments import Window
+from segments.sugar import Sugar, wherever
+from segments.telling import frequency
+
+_SAID = {"entered": "entered", "completed": "completed", "exited": "left"}
+
+
+@KINDS.register
+@dataclass(frozen=True)
+class Journey(Sugar):
+    """Counts the `$journey_…` events of a status."""
+
+    key = "journey"
+    label = "What happened in a journey"
+    group = "What we sent"
+    icon = "route"
+    example = {"kind": "journey", "slug": "onboarding", "status": "completed"}
+
+    slug: str = fields.asks(fields.slug)
+    status: str = fields.asks(fields.choice(*_SAID))
+    count: Comparison = fields.asks(comparing.counted, default=ONCE)
+    window: Window | None = fields.asks(fields.window, default=None)
+
+    def rewritten(self) -> Event:
+        return Event((f"$journey_{self.status}",), wherever(journey=self.slug), self.count, self.window)
+
+    def clause(self) -> str:
+        said = f"who {_SAID[self.status]} the journey “{wording.spoken(self.slug)}”"
+        return f"{said}{frequency(self.count)}{self.window or ''}"

@@ -1,0 +1,49 @@
+"""What became of messages that somebody was sent."""
+
+from dataclasses import dataclass
+
+from foundation import wording
+from segments import comparing, fields
+from segments.comparing import Comparison
+from segments.conditions.event import ONCE, Event
+from segments.kinds import KINDS
+from segments.moments import Window
+from segments.sugar import Sugar, wherever
+from segments.telling import frequency
+
+_SAID = {
+    "sent": "were sent",
+    "delivered": "got",
+    "opened": "opened",
+    "clicked": "clicked in",
+    "bounced": "could not be reached with",
+}
+
+
+@KINDS.register
+@dataclass(frozen=True)
+class Message(Sugar):
+    """Counts the `$message_…` events of a status."""
+
+    key = "message"
+    label = "What became of messages"
+    group = "What we sent"
+    icon = "drafts"
+    example = {"kind": "message", "status": "opened", "template": "welcome", "window": {"last": {"days": 30}}}
+
+    status: str = fields.asks(fields.choice(*_SAID))
+    journey: str | None = fields.asks(fields.name, default=None)
+    template: str | None = fields.asks(fields.name, default=None)
+    channel: str | None = fields.asks(fields.name, default=None)
+    count: Comparison = fields.asks(comparing.counted, default=ONCE)
+    window: Window | None = fields.asks(fields.window, default=None)
+
+    def rewritten(self) -> Event:
+        where = wherever(journey=self.journey, template=self.template, channel=self.channel)
+        return Event((f"$message_{self.status}",), where, self.count, self.window)
+
+    def clause(self) -> str:
+        what = f"the message “{wording.spoken(self.template)}”" if self.template else "a message"
+        by = f" by {self.channel}" if self.channel else ""
+        of = f" of the journey “{wording.spoken(self.journey)}”" if self.journey else ""
+        return f"who {_SAID[self.status]} {what}{by}{of}{frequency(self.count)}{self.window or ''}"

@@ -1,0 +1,115 @@
+"""Whether somebody did one thing and then another, in order."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from segments import behaviour, fields
+from segments.behaviour import Where
+from segments.kinds import KINDS, Answer, Leaf, Needs
+from segments.moments import Duration, Last, Window
+from segments.places import Place
+from segments.question import Question
+
+MOST = 10
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing done on the way."""
+
+    name: tuple[str, ...] = fields.asks(fields.names)
+    where: tuple[Where, ...] = fields.asks(behaviour.wheres, default=())
+
+
+def steps(value: Any, place: Place) -> tuple[Step, ...]:
+    if not isinstance(value, list) or not 2 <= len(value) <= MOST:
+        place.refuse(f"This must be a list of 2 to {MOST} steps.")
+    read = []
+    for number, one in enumerate(value):
+        if not isinstance(one, Mapping):
+            place.item(number).refuse('This must be an object, such as {"name": "signed_up"}.')
+        read.append(fields.fill(Step, one, place.item(number)))
+    return tuple(read)
+
+
+@KINDS.register
+@dataclass(frozen=True)
+class Sequence(Leaf):
+    """Follows the steps from each first one in the window: each strictly after the one before, all within a time of it.
+
+    `absent`: some first step has its middle steps, the time has run out, and the last step did not follow.
+    """
+
+    key = "sequence"
+    label = "Things done one after the other"
+    group = "What they do"
+    icon = "linear_scale"
+    example = {
+        "kind": "sequence",
+        "steps": [{"name": "signed_up"}, {"name": "report_exported"}],
+        "within": {"days": 7},
+        "last_step": "absent",
+    }
+
+    steps: tuple[Step, ...] = fields.asks(steps)
+    within: Duration = fields.asks(fields.duration)
+    window: Window | None = fields.asks(fields.window, default=None)
+    last_step: str = fields.asks(fields.choice("happens", "absent"), default="happens")
+
+    def answer(self, q: Question) -> Answer:
+        span = behaviour.span(self.window, q.at)
+        first = behaviour.events(q, self.steps[0].name, self.steps[0].where, span)
+        # The earliest middle step leaves the most room for those that follow, so only that one need be looked at.
+        joins, before = "", "f.at"
+        for number, step in enumerate(self.steps[1:-1]):
+            middle = f"SELECT min(e.occurred_at) AS at {self._following(q, step, before)}"
+            joins += f" CROSS JOIN LATERAL ({middle}) s{number}"
+            before = f"s{number}.at"
+        last = f"EXISTS (SELECT {self._following(q, self.steps[-1], before)})"
+        tests = [f"{before} IS NOT NULL", last]
+        if self.last_step == "absent":
+            tests = [f"{before} IS NOT NULL", f"f.at + {self._within(q)} <= {q.moment(q.at)}", f"NOT {last}"]
+        body = (
+            f"SELECT f.key, count(*) AS n FROM (SELECT {first.key} AS key, e.profile_id AS person, e.occurred_at AS at"
+            f" {first.source}) f{joins} WHERE {' AND '.join(tests)} GROUP BY f.key"
+        )
+        table = q.table(body, by_person=first.by_person)
+        return Answer(f"({table}.key IS NOT NULL)", (f"coalesce({table}.n, 0)",))
+
+    def _following(self, q: Question, step: Step, before: str) -> str:
+        ever = behaviour.span(
+            self.window, q.at
+        ).start  # nothing lies before the first step: it says which months to skip
+        tests = [
+            "e.profile_id = f.person",
+            behaviour.named(q, step.name, "e.name_id"),
+            f"e.occurred_at > {before} AND e.occurred_at <= f.at + {self._within(q)}",
+            *behaviour.bounds(q, behaviour.Span(ever, behaviour.span(None, q.at).end), "e.occurred_at"),
+            *(where.holds(q, "e") for where in step.where),
+        ]
+        return f"FROM profiles_event e WHERE {' AND '.join(tests)}"
+
+    def _within(self, q: Question) -> str:
+        # In seconds: a day of an interval is as long as the session's zone makes it.
+        return f"make_interval(secs => {q.bind(self.within.length.total_seconds(), 'float8')})"
+
+    def clause(self) -> str:
+        said = [behaviour.done(step.name, step.where) for step in self.steps]
+        if self.last_step == "absent":
+            begun = ", then ".join(said[:-1])
+            return f"who did {begun}{self.window or ''}, but not {said[-1]} within {self.within} of it"
+        return f"who did {', then '.join(said)} within {self.within}{self._beginning()}"
+
+    def _beginning(self) -> str:
+        return f", beginning{self.window}" if self.window else ""
+
+    def needs(self) -> Needs:
+        names = tuple(name for step in self.steps for name in step.name)
+        relative = any(where.compare.moves for step in self.steps for where in step.where)
+        return Needs.done(names, time=relative or self.last_step == "absent" or isinstance(self.window, Last))
+
+    def tell(self, *found: int) -> str:
+        if not found[0]:
+            return "it never came about"
+        return "it came about once" if found[0] == 1 else f"it came about {found[0]:,} times"

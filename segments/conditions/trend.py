@@ -1,0 +1,71 @@
+"""How often somebody did something lately, against the time just before."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from segments import behaviour, fields
+from segments.behaviour import Span
+from segments.comparing import plain
+from segments.kinds import KINDS, Answer, Leaf, Needs
+from segments.moments import INSTANT, Duration
+from segments.places import Place
+from segments.question import Question, shifted
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """By how much it falls or rises, in percent of the time before."""
+
+    op: str
+    percent: Decimal
+
+
+def share(definition: Mapping[Any, Any], place: Place) -> Share:
+    """The keys `op` and `percent`: nothing falls by more than all of it."""
+    for key in ("op", "percent"):
+        if key not in definition:
+            place.at(key).refuse("This is missing.")
+    op = fields.choice("falls_by", "rises_by")(definition["op"], place.at("op"))
+    percent = fields.number(definition["percent"], place.at("percent"))
+    if percent < 0 or (op == "falls_by" and percent > 100):
+        place.at("percent").refuse("This must be 0 or more, and for falls_by at most 100.")
+    return Share(op, percent)
+
+
+@KINDS.register
+@dataclass(frozen=True)
+class Trend(Leaf):
+    """Compares (at − window, at] with the window before it. Who did nothing in that one never matches."""
+
+    key = "trend"
+    label = "Whether they do more or less of something"
+    group = "What they do"
+    icon = "trending_down"
+    example = {"kind": "trend", "name": "*", "window": {"days": 7}, "op": "falls_by", "percent": 50}
+
+    name: tuple[str, ...] = fields.asks(fields.names)
+    window: Duration = fields.asks(fields.duration)
+    share: Share = fields.asks(share, keys=("op", "percent"))
+
+    def answer(self, q: Question) -> Answer:
+        end = shifted(q.at, INSTANT)
+        middle = shifted(end, -self.window.length)
+        now = behaviour.tally(q, self.name, (), Span(middle, end))
+        before = behaviour.tally(q, self.name, (), Span(shifted(middle, -self.window.length), middle))
+        sign = "-" if self.share.op == "falls_by" else "+"
+        bound = f"{before}.n * (100 {sign} {q.bind(self.share.percent, 'numeric')})"
+        holds = f"coalesce({now}.n, 0) * 100 {'<=' if sign == '-' else '>='} {bound}"
+        return Answer(f"({before}.n > 0 AND {holds}) IS TRUE", (f"coalesce({now}.n, 0)", f"coalesce({before}.n, 0)"))
+
+    def clause(self) -> str:
+        how = "less" if self.share.op == "falls_by" else "more"
+        lately = f"in the last {self.window} at least {plain(self.share.percent)}% {how} often"
+        return f"who did {behaviour.done(self.name)} {lately} than in the {self.window} before"
+
+    def needs(self) -> Needs:
+        return Needs.done(self.name, time=True)
+
+    def tell(self, *found: int) -> str:
+        return f"{int(found[0]):,} lately, {int(found[1]):,} before"
