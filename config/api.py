@@ -36,6 +36,7 @@ for prefix, viewset, basename in _routes():
 _docs = csp_replace(
     {
         "default-src": ["'self'"],
+        "script-src": ["'self'"],
         "style-src": ["'self'", "'unsafe-inline'"],
         "img-src": ["'self'", "data:"],
         "frame-ancestors": ["'none'"],

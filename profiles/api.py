@@ -16,7 +16,7 @@ from rest_framework.response import Response
 
 from foundation import registry
 from foundation.rest import EXTERNAL_ID, Fields, JSONObject, Text, bounded
-from profiles import accounts, people
+from profiles import accounts, api_catalogue, people
 from profiles.models import Account, Claim, Event, Profile
 from staff.rest import Resource
 
@@ -220,4 +220,5 @@ ROUTES = [
     (f"{PROFILE}/events", ProfileEventView, "profile-events"),
     ("events", EventView, "events"),
     ("accounts", AccountView, "accounts"),
+    *api_catalogue.ROUTES,
 ]

@@ -21,6 +21,7 @@ from foundation import clock
 from foundation.errors import Invalid, Problem
 from foundation.rest import Fields, Pages
 from staff import actors, idempotency, keys
+from staff.models import User
 
 _WRITES = ("POST", "PUT", "PATCH", "DELETE")
 
@@ -67,6 +68,9 @@ class Schema(AutoSchema):
         )
         writes = self.method in _WRITES and self.view.action not in self.view.asks
         return [*ids, *filters, *([repeatable] if writes else []), *super().get_override_parameters()]
+
+    def get_serializer_name(self, serializer: Any, direction: Any) -> str:
+        return super().get_serializer_name(serializer, direction).removesuffix("Fields")
 
     def get_operation(self, *args: Any, **kwargs: Any) -> dict[str, Any] | None:
         operation = super().get_operation(*args, **kwargs)
@@ -206,6 +210,16 @@ class Resource(GenericViewSet):
     def shown(self, row: Any, status: int = 200) -> Response:
         """The answer that shows `row` as the view does."""
         return Response(self.get_serializer(row).data, status)
+
+
+def member(username: str | None) -> User | None:
+    """The member of staff whom a field `owner` names. Raises `Invalid`."""
+    if username is None:
+        return None
+    user = User.objects.filter(username=username, is_active=True).first()
+    if user is None:
+        raise Invalid.at("owner", f"Nobody on the staff has the user name {username!r}.")
+    return user
 
 
 def _length(request: Request) -> int:
