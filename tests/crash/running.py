@@ -68,7 +68,7 @@ def _process(pid: int) -> Process | None:
 def descendants(pid: int) -> list[Process]:
     """Everything that `pid` started, and what that started, the parents first."""
     numbers = (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdecimal())
-    alive = [found for number in numbers if (found := _process(number))]
+    alive = [process for number in numbers if (process := _process(number))]
     found: list[Process] = []
     parents = {pid}
     while parents:

@@ -4,6 +4,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -71,17 +72,21 @@ ROLES: dict[str, Find] = {
 }
 
 
+def _is_dead(process: Process) -> bool:
+    return not process.lives()
+
+
+def _are_as_many(up: Up, find: Find, as_before: int) -> bool:
+    return len(find(up.family(), up.process.pid)) == as_before
+
+
 def test_whoever_is_killed_comes_back_and_the_work_goes_on(up: Up) -> None:
     for role, find in ROLES.items():
         before = find(up.family(), up.process.pid)
         assert before, f"there is no {role}: {up.family()}"
         os.kill(before[0].pid, signal.SIGKILL)
-        eventually(lambda gone=before[0]: not gone.lives(), 5, f"{role} is dead")
-        eventually(
-            lambda find=find, before=before: len(find(up.family(), up.process.pid)) == len(before),
-            20,
-            f"{role} is there again",
-        )
+        eventually(partial(_is_dead, before[0]), 5, f"{role} is dead")
+        eventually(partial(_are_as_many, up, find, len(before)), 20, f"{role} is there again")
         up.await_run("journeys.react")
         up.await_ready()
 
@@ -95,7 +100,7 @@ def test_only_maintenance_can_become_the_owner_of_the_tables(up: Up) -> None:
 
 
 def _manage(up: Up, *words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, home.BASE / "manage.py", *words]
+    command: list[str | Path] = [sys.executable, home.BASE / "manage.py", *words]
     return subprocess.run(command, env=up.env, capture_output=True, text=True, timeout=30)
 
 

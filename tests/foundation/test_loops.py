@@ -59,7 +59,12 @@ def test_a_run_happens_at_the_moment_that_counts_and_is_remembered(
     settings.CAIRN_CLOCK = "manual"
     clock.set_to(NOON)
     asked: list[datetime] = []
-    ticks["test.counts"] = lambda now: asked.append(now) or 3
+
+    def counts(now: datetime) -> int:
+        asked.append(now)
+        return 3
+
+    ticks["test.counts"] = counts
     assert "test.counts" not in loops.ages()
     assert loops.run("test.counts") == 3
     assert asked == [NOON]

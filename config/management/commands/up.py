@@ -4,6 +4,7 @@ import fcntl
 import json
 import os
 import signal
+import socket
 import sys
 import time
 import urllib.error
@@ -47,10 +48,13 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         self._asked_to_end = self._preparing = False
         self._supervisor = Supervisor(self._say)
+        self._began = time.monotonic()
         parts = _parts(options["only"])
         with ExitStack() as held:
             for part in parts:
                 held.enter_context(_only_one(part))
+            if "web" in parts:
+                _check_port()
             for asked in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
                 signal.signal(asked, self._end)
             self._run(parts)
@@ -121,8 +125,7 @@ class Command(BaseCommand):
     # ── While it runs, and its end ───────────────────────────────────────────────────────────────────────────────────
 
     def _watch(self, parts: list[str]) -> None:
-        ready, began = "web" not in parts, time.monotonic()
-        asked = told = began
+        ready, asked, told = "web" not in parts, 0.0, time.monotonic()
         if ready:
             self._tell(f"Running: {', '.join(parts)}.")
         while not self._asked_to_end:
@@ -132,7 +135,7 @@ class Command(BaseCommand):
             asked = time.monotonic()
             ready, missing = _ask_readyz()
             if ready:
-                self._tell(f"Cairn is ready at {settings.BASE_URL} ({time.monotonic() - began:.1f} s).")
+                self._tell(f"Cairn is ready at {settings.BASE_URL} ({time.monotonic() - self._began:.1f} s).")
             elif time.monotonic() - told > 10:
                 told = time.monotonic()
                 self._tell(f"Not ready yet. {missing}")
@@ -209,6 +212,17 @@ def _only_one(part: str) -> Iterator[None]:
         lock.write(str(os.getpid()))
         lock.flush()
         yield
+
+
+def _check_port() -> None:
+    with socket.socket(socket.AF_INET6 if ":" in settings.HOST else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.HOST, settings.PORT))
+        except OSError as error:
+            raise CommandError(
+                f"Web cannot listen on {settings.HOST}:{settings.PORT} ({error.strerror}): set PORT, or HOST."
+            ) from None
 
 
 def _part(name: str) -> Part:

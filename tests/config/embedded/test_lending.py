@@ -2,7 +2,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -41,16 +41,15 @@ class Borrower:
 
 
 @pytest.fixture
-def borrow(tmp_path: Path) -> Iterator[type]:
+def borrow(tmp_path: Path) -> Iterator[Callable[[], Borrower]]:
     """Makes borrowers; those that are left when a test fails are ended."""
     made: list[Borrower] = []
 
-    class Made(Borrower):
-        def __init__(self) -> None:
-            super().__init__(tmp_path)
-            made.append(self)
+    def one_more() -> Borrower:
+        made.append(Borrower(tmp_path))
+        return made[-1]
 
-    yield Made
+    yield one_more
     for borrower in made:
         borrower.process.kill()
         borrower.process.communicate()
@@ -62,7 +61,7 @@ def _server_answers(folder: Path) -> bool:
 
 @pytest.mark.crash
 @pytest.mark.xdist_group("lending")
-def test_the_server_runs_for_as_long_as_anybody_uses_it(tmp_path: Path, borrow: type[Borrower]) -> None:
+def test_the_server_runs_for_as_long_as_anybody_uses_it(tmp_path: Path, borrow: Callable[[], Borrower]) -> None:
     first, second = borrow(), borrow()
     assert first.has_it()
     assert second.has_it()
@@ -85,7 +84,7 @@ def test_the_server_runs_for_as_long_as_anybody_uses_it(tmp_path: Path, borrow: 
 @pytest.mark.crash
 @pytest.mark.xdist_group("lending")
 def test_a_keeper_that_is_killed_takes_the_server_along_and_the_next_user_has_it_started(
-    tmp_path: Path, borrow: type[Borrower]
+    tmp_path: Path, borrow: Callable[[], Borrower]
 ) -> None:
     first = borrow()
     assert first.has_it()
