@@ -77,6 +77,13 @@ def by_the_person(choice: Choice) -> bool:
     return choice.source in (Source.PAGE, Source.DOUBLE_OPT_IN) or bool(choice.source == Source.API and choice.evidence)
 
 
+def _overturns(consent: Choice, refusal: Standing) -> bool:
+    """Only what the person did after they refused; evidence of what they agreed to before is no such act."""
+    if consent.source == Source.API and consent.occurred_at is not None and consent.occurred_at <= refusal.at:
+        return False
+    return by_the_person(consent)
+
+
 def _check(choices: Sequence[Choice]) -> None:
     known = set(Topic.objects.filter(slug__in={choice.topic for choice in choices}).values_list("slug", flat=True))
     problems = [
@@ -140,7 +147,7 @@ class _Book:
         if choice.profile_id not in self.refs:
             return Outcome(choice, "gone", None, "Nobody is known by this id (any more).")
         key = (choice.profile_id, choice.topic, choice.channel)
-        if choice.state == State.GRANTED and self._has_refused(key) and not by_the_person(choice):
+        if choice.state == State.GRANTED and (refusal := self._refusal(key)) and not _overturns(choice, refusal):
             return self._refuse(choice)
         rows = [self._take(each) for each in (choice, *self._within_reach(choice)) if self._adds(each)]
         standing = self.standing[key]
@@ -179,18 +186,19 @@ class _Book:
             and topic not in self.transactional
         ]
 
-    def _has_refused(self, key: _Key) -> bool:
+    def _refusal(self, key: _Key) -> Standing | None:
+        """What they refused that bears on the key, the topic itself or everything; None if nothing."""
         profile, topic, channel = key
         wider = (
             [] if topic in self.transactional else [(profile, EVERYTHING, channel), (profile, EVERYTHING, EVERYTHING)]
         )
         standing = next((found for each in [key, *wider] if (found := self.standing.get(each))), None)
-        return standing is not None and standing.state == State.DENIED
+        return standing if standing is not None and standing.state == State.DENIED else None
 
     def _refuse(self, choice: Choice) -> Outcome:
         reason = (
             f"They said no to {choice.topic} by {choice.channel}. Only they can take that back: "
-            f"on their preference page, or through the API with evidence of what they did."
+            f"on their preference page, or through the API with evidence of what they did since."
         )
         self.refused.append(
             RefusedUpgrade(

@@ -12,6 +12,7 @@ from foundation import registry
 from foundation.errors import Conflict, Invalid, Problem
 from staff import audit
 
+FIELDS = ("name", "description", "purpose", "basis", "default", "transactional", "channels")
 _SLUG = re.compile(r"[a-z0-9]+(?:[-_][a-z0-9]+)*")
 _CHANNEL = re.compile(r"[a-z][a-z0-9_]{0,19}")
 
@@ -26,6 +27,7 @@ def save(
     default: bool = False,
     transactional: bool = False,
     channels: Sequence[str],
+    reason: str = "",
     now: datetime,
 ) -> Topic:
     """Makes the topic, or changes it; one that was archived is back. What people chose stays as it is."""
@@ -50,18 +52,18 @@ def save(
             said = (
                 f"{done} the topic {topic.name}{', now sent whatever people choose' if _frees(before, topic) else ''}."
             )
-            audit.record("change" if before else "create", "topic", slug, said, changed=changed)
+            audit.record("change" if before else "create", "topic", slug, said, changed=changed, reason=reason)
     return topic
 
 
-def archive(topic: Topic, *, now: datetime) -> None:
+def archive(topic: Topic, *, reason: str = "", now: datetime) -> None:
     """Takes the topic off the page and out of use; the ledger keeps what was decided on it."""
     users = [sentence for answer in registry.references.ask("topic", topic.slug) for sentence in answer]
     if users:
         raise Conflict(f"{topic.name} is in use: {'; '.join(users)}. Change that first.")
     with transaction.atomic():
         if Topic.objects.filter(pk=topic.pk, archived=False).update(archived=True):
-            audit.record("archive", "topic", topic.slug, f"Archived the topic {topic.name}.")
+            audit.record("archive", "topic", topic.slug, f"Archived the topic {topic.name}.", reason=reason)
 
 
 def _frees(before: Topic | None, after: Topic) -> bool:
