@@ -1,0 +1,23 @@
+"""What must hold of all journeys at any time, looked up in the database: after a crash, and whenever somebody asks."""
+
+from datetime import datetime
+from typing import Any
+
+from foundation.sql import statements
+from journeys.walking import BACKOFF
+
+_sql = statements("journeys", "audit")
+_ALWAYS = ("lost", "tried", "unexplained", "entered", "strayed", "unsaid", "untold")
+
+
+def breaches(now: datetime) -> list[str]:
+    """A sentence for each thing that should not be; empty when all is well.
+
+    Who should have gone on more than an hour ago is one: the loops do not run, or somebody is held up.
+    """
+    params: dict[str, Any] = {"now": now, "most": len(BACKOFF) + 1}
+    return [
+        f"The enrollment {enrollment} {what}."
+        for name in (*_ALWAYS, "late")
+        for enrollment, what in _sql.rows(name, params)
+    ]

@@ -1,0 +1,132 @@
+"""The screens on journeys, as staff of several roles find them."""
+
+import pytest
+from django.contrib.auth.models import Group
+from django.test import Client
+from django.urls import reverse
+
+from journeys import publishing
+from journeys.models import Journey, Refusal
+from profiles.models import Profile
+from staff.models import AuditEntry, User
+from tests.journeys.conftest import Stage, branch, leave, send, wait
+
+FEATURE = {"kind": "event", "name": "feature_used"}
+GOAL = {"condition": {"kind": "event", "name": "report_exported"}, "within": {"days": 14}}
+
+
+def signed_in(*groups: str) -> Client:
+    user = User.objects.create_user("olga", is_staff=True)
+    user.groups.set(Group.objects.filter(name__in=groups))
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+@pytest.fixture
+def running(stage: Stage, ada: Profile, ben: Profile) -> Stage:
+    """Ada waits; Ben was kept out by the filter."""
+    pro = {"kind": "attribute", "name": "plan", "op": "is", "value": "pro"}
+    stage.journey(
+        send("hello"),
+        wait("pause", days=2),
+        branch("active", FEATURE, [leave("done", "Found it")], [send("help", "nudge")]),
+        filter=pro,
+        goal=GOAL,
+    )
+    stage.does(ada, "signed_up", source="ads")
+    stage.does(ben, "signed_up")
+    stage.rest()
+    return stage
+
+
+def text(client: Client, address: str) -> str:
+    answer = client.get(address)
+    assert answer.status_code == 200, answer.status_code
+    return answer.content.decode()
+
+
+def page(journey: Journey) -> str:
+    return f"/admin/journeys/journey/{journey.pk}/change/"
+
+
+def test_the_list_tells_how_each_journey_does(running: Stage) -> None:
+    shown = text(signed_in("viewer"), "/admin/journeys/journey/")
+    for word in ("Onboarding", "Live", "somebody does", "Signed up"):
+        assert word in shown
+
+
+def test_a_page_shows_the_whole_journey_with_who_stands_where(running: Stage) -> None:
+    shown = text(signed_in("author"), page(Journey.objects.get()))
+    for word in ("Starts when", "Wait for 2 days", "1 person here", "Found it", "Goal", "within 14 days", "Version 1"):
+        assert word in shown, word
+    assert "Ada" in shown and "Ben" in shown
+    assert "whose plan is" in shown, "the reason why Ben did not enter"
+
+
+def test_whoever_may_not_see_people_sees_none(running: Stage) -> None:
+    viewer = signed_in("viewer")
+    shown = text(viewer, page(Journey.objects.get()))
+    assert "1 person here" in shown
+    assert "Ada" not in shown and "Ben" not in shown
+    assert viewer.get("/admin/journeys/enrollment/").status_code == 403
+    ada = Profile.objects.get(external_id="ada")
+    assert viewer.get(reverse("admin:journeys_of_person", args=[ada.pk])).status_code == 403
+
+
+def test_the_page_of_an_enrollment_tells_the_way_and_why(running: Stage, ada: Profile) -> None:
+    running.does(ada, "feature_used")
+    running.go_on(days=2)
+    shown = text(signed_in("support"), f"/admin/journeys/enrollment/{running.enrollment(ada).pk}/change/")
+    for word in ("Entered the journey", "They did signed_up", "2 days have passed", "Found it", "ads"):
+        assert word in shown, word
+    assert "{" not in shown.split("c-story")[1].split("</ol>")[0]
+
+
+def test_a_persons_page_is_given_their_journeys_and_why_not(running: Stage, ada: Profile, ben: Profile) -> None:
+    support = signed_in("support")
+    of_ada = text(support, reverse("admin:journeys_of_person", args=[ada.pk]))
+    assert "Onboarding" in of_ada and "Wait for 2 days" in of_ada
+    of_ben = text(support, reverse("admin:journeys_of_person", args=[ben.pk]))
+    assert "not been on a journey" in of_ben and "did not enter" in of_ben
+
+
+def test_refusals_have_a_list_and_pages(running: Stage) -> None:
+    support = signed_in("support")
+    assert "Ben" in text(support, "/admin/journeys/refusal/")
+    assert "1 time" in text(support, f"/admin/journeys/refusal/{Refusal.objects.get().pk}/change/")
+    assert "Ada" in text(support, "/admin/journeys/enrollment/?state__exact=active")
+
+
+def test_who_may_publish_pauses_resumes_and_stops(running: Stage) -> None:
+    publisher, journey = signed_in("publisher"), Journey.objects.get()
+    for verb, status in (
+        ("pause", "paused"),
+        ("shift", "live"),
+        ("pause", "paused"),
+        ("resume", "live"),
+        ("stop", "stopped"),
+    ):
+        assert publisher.post(page(journey), {"verb": verb}).status_code == 302
+        journey.refresh_from_db()
+        assert journey.status == status
+    assert AuditEntry.objects.filter(kind="journey", verb="stop").get().actor == "user:olga"
+
+
+def test_a_draft_is_published_from_its_page_and_what_is_wrong_with_it_is_said(running: Stage) -> None:
+    publisher = signed_in("publisher")
+    running.journey(send("a", "missing"), slug="next", publish=False)
+    journey = Journey.objects.get(slug="next")
+    answer = publisher.post(page(journey), {"verb": "publish"}, follow=True)
+    assert "there is no template" in answer.content.decode()
+    running.journey(send("a"), slug="next", publish=False)
+    publisher.post(page(journey), {"verb": "publish"})
+    journey.refresh_from_db()
+    assert journey.status == "live"
+
+
+def test_an_author_may_not_stop_it(running: Stage) -> None:
+    author, journey = signed_in("author"), Journey.objects.get()
+    assert author.post(page(journey), {"verb": "stop"}).status_code == 403
+    publishing.pause("onboarding", now=running.now)
+    assert "Resume" not in text(author, page(journey))
