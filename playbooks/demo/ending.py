@@ -64,7 +64,7 @@ def _messages(mail_folder: Path | None) -> Iterator[str]:
     found = summary.messages()
     yield f"Messages    {sum(one.number for one in found):>9,}"
     for one in found:
-        reason = f": {_guardrail(one.reason)}" if one.reason else ""
+        reason = f" by the guardrail “{_guardrail(one.reason)}”" if one.reason else ""
         yield f"              {one.number:>9,}   {MessageState(one.state).label}{reason}"
     if mail_folder is not None:
         yield f"Mails       {_mails_in(mail_folder):>9,}   in {mail_folder}"
