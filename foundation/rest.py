@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core import signing
 from django.db import connection, transaction
-from django.db.models import Model, Q, QuerySet
+from django.db.models import Q
 from rest_framework import serializers
 from rest_framework.pagination import BasePagination
 from rest_framework.request import Request
@@ -61,12 +61,12 @@ class Pages(BasePagination):
 
     usual, most = 50, 1_000
 
-    def paginate_queryset(self, queryset: QuerySet, request: Request, view: APIView | None = None) -> list[Any]:
+    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
         self.request = request
-        self.order: Sequence[str] = view.order  # type: ignore[union-attr]
+        self.order: Sequence[str] = view.order
         limit = whole_number(request.query_params.get("limit"), "limit", usual=self.usual, most=self.most)
         if cursor := request.query_params.get("cursor"):
-            queryset = queryset.filter(self._behind(queryset.model, cursor))
+            queryset = queryset.filter(self._behind(cursor))
         rows = list(queryset.order_by(*self.order)[: limit + 1])
         self.last = rows[limit - 1] if len(rows) > limit else None
         return rows[:limit]
@@ -105,7 +105,7 @@ class Pages(BasePagination):
         query["cursor"] = signing.dumps([_plain(getattr(self.last, name)) for name in self._names()], salt=self._salt())
         return self.request.build_absolute_uri(f"{self.request.path}?{query.urlencode()}")
 
-    def _behind(self, model: type[Model], cursor: str) -> Q:
+    def _behind(self, cursor: str) -> Q:
         try:
             # Signed, so that nobody makes up values that the database chokes on.
             values = signing.loads(cursor, salt=self._salt())

@@ -90,7 +90,8 @@ class ProfileView(ListModelMixin, RetrieveModelMixin, Resource):
     def get_serializer(self, *args: Any, many: bool = False, **kwargs: Any) -> Any:
         form = super().get_serializer(*args, many=many, **kwargs)
         rows = [] if not args else args[0] if many else [args[0]]
-        form.context["links"] = _links(rows)
+        links: Any = form.context
+        links["links"] = _links(rows)
         return form
 
     @extend_schema(responses={200: ProfileFields, 201: ProfileFields})

@@ -26,7 +26,7 @@ class EventTypeFields(Fields):
     status = serializers.ChoiceField(EventType.Status.choices, required=False)
     description = Text(required=False, allow_blank=True, default="")
     owner = Text(source="owner.username", required=False, allow_null=True, default=None, help_text="A user name.")
-    required = serializers.ListField(
+    required = serializers.ListField(  # type: ignore[assignment]
         child=Text(max_length=MAX_NAME_CHARACTERS),
         required=False,
         default=list,

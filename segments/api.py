@@ -149,8 +149,8 @@ class SegmentView(ListModelMixin, RetrieveModelMixin, Resource):
         kind = values.get("kind", Segment.Kind.DYNAMIC)
         if "definition" not in values and kind == Segment.Kind.DYNAMIC:
             raise Invalid.at("definition", 'Say who is in it, such as {"all": []} for everybody.')
-        empty = {name: Segment._meta.get_field(name).get_default() for name in definitions.FIELDS if name != "owner"}
-        return {**empty, "owner": None, **values}
+        unset = Segment()
+        return {**{name: getattr(unset, name) for name in definitions.FIELDS}, **values}
 
     def _save(self, slug: str, values: dict[str, Any]) -> Segment:
         return definitions.save(slug, now=self.now, **values)
@@ -289,7 +289,10 @@ class ExplainView(OfProfile):
     filters = ExplainFilters
     pagination_class = None
 
-    @extend_schema(operation_id="profiles_explain", responses=forced_singular_serializer(ExplanationFields))
+    @extend_schema(
+        operation_id="profiles_explain",
+        responses=forced_singular_serializer(ExplanationFields),  # type: ignore[no-untyped-call]
+    )
     def list(self, request: Request, external_id: str) -> Response:
         asked = self.asked()
         at = asked.get("at", self.now)

@@ -39,16 +39,16 @@ class AuditedAdmin(ModelAdmin):
     show_full_result_count = False
     actions = None  # one at a time: what happens to each stands in the trail
 
-    def log_addition(self, request: HttpRequest, obj: Model, message: Any) -> None:  # type: ignore[override]
+    def log_addition(self, request: HttpRequest, obj: Model, message: Any) -> None:
         self._record("create", obj, "Added")
 
-    def log_change(self, request: HttpRequest, obj: Model, message: Any) -> None:  # type: ignore[override]
+    def log_change(self, request: HttpRequest, obj: Model, message: Any) -> None:
         fields = [
             name for part in message if isinstance(part, dict) for name in part.get("changed", {}).get("fields", [])
         ]
         self._record("change", obj, "Changed", f": {', '.join(fields)}" if fields else "")
 
-    def log_deletions(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:  # type: ignore[override]
+    def log_deletions(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
         for obj in queryset:
             self._record("delete", obj, "Deleted")
 
@@ -61,7 +61,7 @@ class AuditedAdmin(ModelAdmin):
 
 
 @admin.register(User)
-class UserAdmin(AuditedAdmin, DjangoUserAdmin):
+class UserAdmin(AuditedAdmin, DjangoUserAdmin):  # type: ignore[misc]
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
@@ -120,7 +120,7 @@ def _not_above(request: HttpRequest, user: User | None) -> bool:
 
 
 @admin.register(Group)
-class GroupAdmin(AuditedAdmin, DjangoGroupAdmin):
+class GroupAdmin(AuditedAdmin, DjangoGroupAdmin):  # type: ignore[misc]
     """Roles of the table are made anew by each migration, so nobody changes them here; others are staff's own."""
 
     list_display = ("name", "people")
@@ -237,7 +237,7 @@ class KeyAdmin(ReadOnlyAdmin):
         made, obj.secret = keys.create(**form.wanted, now=wording.now())
         obj.pk, obj.prefix = made.pk, made.prefix
 
-    def log_addition(self, request: HttpRequest, obj: Model, message: Any) -> None:  # type: ignore[override]
+    def log_addition(self, request: HttpRequest, obj: Model, message: Any) -> None:
         """The verb has told the audit trail."""
 
     def response_add(self, request: HttpRequest, obj: Any, post_url_continue: str | None = None) -> HttpResponse:

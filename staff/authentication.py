@@ -41,10 +41,11 @@ class HasScope(BasePermission):
     """
 
     def has_permission(self, request: Request, view: Any) -> bool:
-        if request.auth is None:
+        key: Any = request.auth
+        if key is None:
             return False  # nobody: the view answers 401
         wanted = needed(view, request.method or "")
-        if not scopes.allow(request.auth.scopes, wanted):
+        if not scopes.allow(key.scopes, wanted):
             raise PermissionDenied(f"This key lacks the scope {wanted}.")
         return True
 

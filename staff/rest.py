@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -21,7 +21,7 @@ from foundation import clock
 from foundation.errors import Invalid, Problem
 from foundation.rest import Fields, Pages
 from staff import actors, idempotency, keys
-from staff.models import User
+from staff.models import Key, User
 
 _WRITES = ("POST", "PUT", "PATCH", "DELETE")
 
@@ -45,7 +45,7 @@ class ProblemDetails(serializers.Serializer):
     title = serializers.CharField()
     status = serializers.IntegerField()
     detail = serializers.CharField()
-    errors = Part(many=True, required=False)
+    errors = Part(many=True, required=False)  # type: ignore[assignment]
 
     class Meta:
         ref_name = "Problem"
@@ -53,6 +53,8 @@ class ProblemDetails(serializers.Serializer):
 
 class Schema(AutoSchema):
     """Describes what `Resource` adds to each operation: ids in the address, filters, repeatable writes, problems."""
+
+    view: Any
 
     def get_override_parameters(self) -> list[Any]:
         ids = [
@@ -102,11 +104,12 @@ class Resource(GenericViewSet):
     asks: tuple[str, ...] = ()
     order: tuple[str, ...] = ("pk",)
     filters: type[Fields] | None = None
-    pagination_class = Pages
-    schema = Schema()  # type: ignore[no-untyped-call]
+    pagination_class: type[Pages] | None = Pages
+    schema = Schema()
     metadata_class = None
     http_method_names = ["get", "head", "post", "put", "patch", "delete"]
     now: datetime
+    key: Key
 
     # ── Around each request ──────────────────────────────────────────────────────────────────────────────────────────
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
@@ -116,7 +119,8 @@ class Resource(GenericViewSet):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         self.now = clock.now()
         super().initial(request, *args, **kwargs)
-        actors.become(f"key:{request.auth.name}")
+        self.key = cast(Key, request.auth)
+        actors.become(f"key:{self.key.name}")
         self._refuse_nul(request)
         if _length(request) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
             raise TooLarge
@@ -124,7 +128,7 @@ class Resource(GenericViewSet):
             self._make_repeatable(request, key)
 
     def check_throttles(self, request: Request) -> None:
-        if wait := keys.spend(request.auth, 1, now=self.now):
+        if wait := keys.spend(cast(Key, request.auth), 1, now=self.now):
             self.throttled(request, wait)
 
     def _refuse_nul(self, request: Request) -> None:
@@ -149,7 +153,7 @@ class Resource(GenericViewSet):
             except Exception as refusal:
                 return self.handle_exception(refusal)  # a refusal is an answer, too
 
-        return idempotency.once(request, key, request.auth, answer, now=self.now)
+        return idempotency.once(request, key, self.key, answer, now=self.now)
 
     def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
         response = super().finalize_response(request, response, *args, **kwargs)
@@ -179,7 +183,7 @@ class Resource(GenericViewSet):
         ]
         if problems:
             raise Invalid(problems)
-        form.initial_data = {name: query[name] for name in form.fields if name in query}
+        form.initial_data = {name: value for name, value in query.dict().items() if name in form.fields}
         form.is_valid(raise_exception=True)
         return dict(form.validated_data)
 
@@ -188,7 +192,7 @@ class Resource(GenericViewSet):
 
         An answer of ours may be sent back whole: what nobody can set is passed over, but for `name`, which must agree.
         """
-        data, fields = self.request.data, self.get_serializer().fields
+        data, fields = self.request.data, cast(Fields, self.get_serializer()).fields
         if not isinstance(data, dict):
             raise Invalid.at("", 'Send an object, such as {"name": "value"}.')
         there_are = ", ".join(key for key, field in fields.items() if not field.read_only)

@@ -137,8 +137,8 @@ def may(role: str) -> dict[str, set[str]]:
     for model, named in TABLE[role].items():
         verbs[model] |= set(named.split())
     if role == OWNER:
-        for model in _our_models():
-            verbs[model._meta.label_lower] |= _verbs(model)
+        for ours in _our_models():
+            verbs[ours._meta.label_lower] |= _verbs(ours)
     return dict(verbs)
 
 
