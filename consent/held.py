@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from consent.wordings import day
+from foundation.wording import spoken
 from profiles.models import EventDay, Profile
 
 _SHOWN = 12
@@ -63,7 +64,9 @@ def _attributes(profile: Profile, masked: bool) -> Iterator[Held]:
     names = sorted(profile.attributes)
     if not names:
         return
-    told = [name if masked else f"{name}: {_plain(profile.attributes[name])}" for name in names[:_SHOWN]]
+    told = [
+        spoken(name) if masked else f"{spoken(name)}: {_plain(profile.attributes[name])}" for name in names[:_SHOWN]
+    ]
     more = [_("and %d more") % (len(names) - _SHOWN)] if len(names) > _SHOWN else []
     yield Held(_("What the product knows"), "; ".join([*told, *more]))
 

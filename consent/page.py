@@ -152,6 +152,19 @@ class Page:
         return _ZONES
 
     @property
+    def zone_told(self) -> str:
+        """What holds while they choose no time zone."""
+        return self._told(self.profile.timezone)
+
+    @property
+    def language_told(self) -> str:
+        locale = self.profile.locale
+        return self._told(self.languages.get((locale or "").replace("_", "-").split("-")[0].lower(), locale))
+
+    def _told(self, value: str | None) -> str:
+        return _("%s, as the product says") % value if value and self.full else _("As the product says")
+
+    @property
     def languages(self) -> dict[str, str]:
         return dict(settings.LANGUAGES)
 

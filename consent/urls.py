@@ -1,6 +1,9 @@
 """The customer's pages. The token in the address is all that they need; no one signs in."""
 
+from django.templatetags.static import static
 from django.urls import path
+from django.utils.functional import lazy
+from django.views.generic import RedirectView
 
 from consent import views
 
@@ -13,4 +16,6 @@ urlpatterns = [
     path("unsubscribe/<token>/", views.unsubscribe, name="unsubscribe"),
     # Mail providers post to the address as it stands, or without its slash, and follow no redirect.
     path("unsubscribe/<token>", views.unsubscribe),
+    # What browsers ask for unasked; named on no page, so that a page stays one request and its style sheet.
+    path("favicon.ico", RedirectView.as_view(url=lazy(static, str)("consent/icon.svg"))),
 ]

@@ -128,13 +128,13 @@ def test_PP05_data_is_shown_masked_except_by_a_fresh_link(
     fresh = client.get(address(ada, now)).content.decode()
     assert "ada@example.com" in fresh
     assert ">Ada<" in fresh
-    assert "plan: pro" in fresh
+    assert "Plan: pro" in fresh
     at(now + timedelta(days=1, seconds=1))
     old = client.get(address(ada, now)).content.decode()
     assert "a***@e***.com" in old
     assert "ada@example.com" not in old
     assert ">Ada<" not in old
-    assert "plan: pro" not in old
+    assert "Plan: pro" not in old
 
 
 def test_parts_of_the_apps_above_are_shown(client: Client, ada: Profile, at: Any, monkeypatch: Any) -> None:
