@@ -102,11 +102,14 @@ class ReadOnlyAdmin(ModelAdmin):
         key = request.POST.get("verb", "")
         if key not in {verb.key for verb in self.verbs(request, row)}:
             raise PermissionDenied
+        pk = row.pk
         try:
             messages.success(request, self.act(request, row, key))
         except Refused as refusal:
             messages.error(request, str(refusal))
-        return HttpResponseRedirect(request.path)
+        # What the act did away with has no page to come back to.
+        is_there = self.model._base_manager.filter(pk=pk).exists()
+        return HttpResponseRedirect(request.path if is_there else list_of(self.model))
 
     def _page(self, request: HttpRequest, row: Model) -> TemplateResponse:
         head = self.head(request, row)

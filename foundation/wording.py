@@ -102,6 +102,11 @@ def quiet(text: object) -> SafeString:
     return format_html('<span class="c-quiet">{}</span>', text)
 
 
+def wide(text: object) -> SafeString:
+    """A sentence in a list: given room, and wrapped rather than cut."""
+    return format_html('<bdi class="c-wide">{}</bdi>', shortened(str(text), 200))
+
+
 def shortened(text: str, limit: int = _LONG) -> str:
     return text if len(text) <= limit else f"{text[:limit]}… ({amount(len(text))} characters)"
 
@@ -154,7 +159,7 @@ def terms(values: Mapping[str, Any], depth: int = 0, hide: Iterable[str] = ()) -
     hidden = set(hide)
     rows = [(name, readable(value, depth + 1)) for name, value in values.items() if name not in hidden]
     if not rows:
-        return format_html("")
+        return SafeString("")
     return format_html(
         '<dl class="c-terms">{}</dl>',
         format_html_join("", "<div><dt><bdi>{}</bdi></dt><dd>{}</dd></div>", rows),

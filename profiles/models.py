@@ -25,7 +25,11 @@ class Account(models.Model):
     created_at = models.DateTimeField()
 
     class Meta:
-        indexes = [_beginning("account", "name"), _beginning("account", "external_id")]
+        indexes = [
+            models.Index(fields=["name", "external_id"], name="account_in_order"),
+            _beginning("account", "name"),
+            _beginning("account", "external_id"),
+        ]
 
     def __str__(self) -> str:
         return self.name or self.external_id
@@ -111,6 +115,13 @@ class Merge(models.Model):
         null=True, help_text="The absorbed profile's row, identifiers and events; dropped after 30 days."
     )
 
+    class Meta:
+        indexes = [
+            models.Index(fields=["at"], name="merge_at"),
+            # What can be taken back, for its end after 30 days.
+            models.Index(fields=["at"], condition=models.Q(undo__isnull=False), name="merge_undoable"),
+        ]
+
 
 class Tombstone(models.Model):
     """A keyed hash of an id whose person was erased: for 90 days what comes late under it is refused."""
@@ -173,9 +184,9 @@ class AttributeType(models.Model):
 
 
 class Event(models.Model):
-    """Something that a person did, at a moment. Partitioned by month of `occurred_at`.
+    """Something that a person did, at a moment. Partitioned by its month; only `profiles.ingest` adds to it.
 
-    Only `profiles.ingest` writes it. No foreign keys: rows are many, and a merge or an erasure moves or deletes them by name.
+    No foreign keys: rows are many, and a merge or an erasure moves or deletes them by name.
     """
 
     id = models.BigIntegerField(primary_key=True)  # unique by its sequence; there is no index on it
@@ -263,6 +274,11 @@ class RejectedEvent(models.Model):
         help_text="JSON with every character beyond ASCII escaped, so that nothing is unstorable."
     )
     replayed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["replayed_at"], condition=models.Q(replayed_at__isnull=False), name="refused_replayed")
+        ]
 
 
 class ImportJob(models.Model):

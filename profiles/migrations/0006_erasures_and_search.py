@@ -1,12 +1,8 @@
 """Tombstones of erased people, what an import was asked to do, and indexes for the beginnings that staff search by."""
 
-from pathlib import Path
-
 from django.contrib.postgres.indexes import OpClass
 from django.db import migrations, models
 from django.db.models.functions import Upper
-
-_BEFORE = max(file.stem for file in Path(__file__).parent.glob("000[3-5]_*.py"))
 
 
 def _beginning(model: str, field: str) -> migrations.AddIndex:
@@ -16,7 +12,7 @@ def _beginning(model: str, field: str) -> migrations.AddIndex:
 
 
 class Migration(migrations.Migration):
-    dependencies = [("profiles", _BEFORE)]
+    dependencies = [("profiles", "0003_events")]
     operations = [
         migrations.CreateModel(
             name="Tombstone",

@@ -26,7 +26,8 @@ BEGIN
     SELECT name_id, day, count(*), max(occurred_at), (array_agg(profile_id))[1:3], (array_agg(occurred_at))[1:3]
     FROM (
         SELECT name_id, profile_id, occurred_at,
-            CASE WHEN occurred_at > received_at - interval '31 days' THEN (occurred_at AT TIME ZONE 'UTC')::date END AS day
+            CASE WHEN occurred_at > received_at - interval '31 days'
+                THEN (occurred_at AT TIME ZONE 'UTC')::date END AS day
         FROM fresh
     ) AS f
     GROUP BY name_id, day;
