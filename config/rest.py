@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 
 _MEDIA_TYPE = "application/problem+json"
 _OWN = "non_field_errors"
+# Journeys nest branches and conditions; what is kept of people is held to less by those who write it.
+_DEEPEST = 100
 _CANCELLED, _LOST_TIES = "57014", {"40001", "40P01"}
 
 
@@ -32,7 +34,7 @@ class StrictJSONParser(BaseParser):
 
     def parse(self, stream: IO[bytes], media_type: str | None = None, parser_context: Any = None) -> Any:
         value = strict_json.decode(stream.read(settings.DATA_UPLOAD_MAX_MEMORY_SIZE))
-        if found := strict_json.problems(value):
+        if found := strict_json.problems(value, deepest=_DEEPEST):
             raise Invalid(found)
         return value
 

@@ -79,7 +79,7 @@ def size(value: Any) -> int:
     return len(text.encode("utf-8", "surrogatepass"))
 
 
-def problems(value: Any, path: str = "") -> list[Problem]:
+def problems(value: Any, path: str = "", deepest: int = MAX_DEPTH) -> list[Problem]:
     """What in the value cannot be kept, each with its path: `properties.items[3].name`. At most one for each place."""
     found: list[Problem] = []
     # A stack and not a recursion: the value may be deeper than Python can follow.
@@ -91,8 +91,8 @@ def problems(value: Any, path: str = "") -> list[Problem]:
         elif one is None or one is True or one is False:
             continue
         elif isinstance(one, (dict, list)):
-            if depth > MAX_DEPTH:
-                reason = f"It is nested more than {MAX_DEPTH} levels deep; flatten it."
+            if depth > deepest:
+                reason = f"It is nested more than {deepest} levels deep; flatten it."
             else:
                 reason = _wrong_with_keys(one) if isinstance(one, dict) else ""
                 waiting.extend(_children(one, where, depth + 1))

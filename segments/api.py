@@ -94,7 +94,7 @@ class SegmentView(ListModelMixin, RetrieveModelMixin, Resource):
         return queryset.filter(**asked)
 
     def create(self, request: Request) -> Response:
-        values = self._values()
+        values = self.taken()
         if Segment.objects.filter(slug=values["slug"]).exists():
             raise Conflict(f"There is a segment {values['slug']!r} already; PUT or PATCH it.")
         return self.shown(self._save(values.pop("slug"), self._whole(values)), 201)
@@ -102,11 +102,11 @@ class SegmentView(ListModelMixin, RetrieveModelMixin, Resource):
     @extend_schema(responses={200: SegmentFields, 201: SegmentFields})
     def update(self, request: Request, slug: str) -> Response:
         is_new = not Segment.objects.filter(slug=slug).exists()
-        return self.shown(self._save(slug, self._whole(self._values(slug))), 201 if is_new else 200)
+        return self.shown(self._save(slug, self._whole(self.replaced())), 201 if is_new else 200)
 
     def partial_update(self, request: Request, slug: str) -> Response:
         find(slug)
-        return self.shown(self._save(slug, self._values(slug)))
+        return self.shown(self._save(slug, self.replaced(partial=True)))
 
     @extend_schema(request=ReasonFields, responses={204: None}, description="Archives it; what it was stays on record.")
     def destroy(self, request: Request, slug: str) -> Response:
@@ -128,22 +128,6 @@ class SegmentView(ListModelMixin, RetrieveModelMixin, Resource):
             found = definitions.preview(asked["definition"], at=asked.get("at", self.now), limit=asked["limit"])
         return Response(PreviewFields(found).data)
 
-    def _values(self, slug: str = "") -> dict[str, Any]:
-        """What the body sets. The definition as it was sent, and the owner as a member of staff."""
-        data = self.request.data
-        if slug and isinstance(data, dict):
-            if data.get("slug", slug) != slug:
-                raise Invalid.at("slug", "This is not the slug in the address, which cannot be changed.")
-            data = {**data, "slug": slug}
-        form = self.get_serializer(data=data)
-        form.is_valid(raise_exception=True)
-        values = dict(form.validated_data)
-        if slug:
-            del values["slug"]
-        if "owner" in values:
-            values["owner"] = member(values["owner"]["username"])
-        return values
-
     def _whole(self, values: dict[str, Any]) -> dict[str, Any]:
         """With what a replacement empties where it is left out. Its status is no part of that: it stays as it is."""
         kind = values.get("kind", Segment.Kind.DYNAMIC)
@@ -153,6 +137,8 @@ class SegmentView(ListModelMixin, RetrieveModelMixin, Resource):
         return {**{name: getattr(unset, name) for name in definitions.FIELDS}, **values}
 
     def _save(self, slug: str, values: dict[str, Any]) -> Segment:
+        if values.get("owner"):
+            values["owner"] = member(values["owner"]["username"])
         return definitions.save(slug, now=self.now, **values)
 
 

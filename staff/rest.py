@@ -211,6 +211,20 @@ class Resource(GenericViewSet):
         form.is_valid(raise_exception=True)
         return dict(form.validated_data)
 
+    def replaced(self, *, partial: bool = False) -> dict[str, Any]:
+        """The body, checked by the view's fields, of a PUT or (`partial`) PATCH on what the address names.
+
+        The body may name it, too, but only so. What the address names is not in the result.
+        """
+        name, data = self.lookup_field, self.request.data
+        if isinstance(data, dict):
+            if data.get(name, self.kwargs[name]) != self.kwargs[name]:
+                raise Invalid.at(name, f"This is not the {name} in the address, which cannot be changed.")
+            data = {**data, name: self.kwargs[name]}
+        form = self.get_serializer(data=data, partial=partial)
+        form.is_valid(raise_exception=True)
+        return {key: value for key, value in form.validated_data.items() if key != name}
+
     def shown(self, row: Any, status: int = 200) -> Response:
         """The answer that shows `row` as the view does."""
         return Response(self.get_serializer(row).data, status)

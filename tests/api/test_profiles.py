@@ -1,5 +1,6 @@
 """People, companies and events over the REST API."""
 
+import json
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from urllib.parse import quote
@@ -92,6 +93,7 @@ class TestPut:
             ({"created_at": "yesterday"}, "created_at"),
             ({"attributes": []}, "attributes"),
             ({"attributes": {"$plan": 1}}, "attributes"),
+            ({"attributes": {"a": json.loads("[" * 20 + "]" * 20)}}, "attributes.a" + "[0]" * 14),
             ({"account": 7}, "account"),
             ({"external_id": "ben"}, "external_id"),
             ({"plan": "pro"}, "plan"),
