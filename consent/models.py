@@ -101,7 +101,9 @@ class ConsentRecord(models.Model):
     hash = models.CharField(max_length=64)
 
     class Meta:
+        verbose_name = "decision"
         constraints = [models.UniqueConstraint(fields=["subject_ref", "seq"], name="one_chain_a_subject")]
+        indexes = [models.Index(fields=["-recorded_at"], name="decisions_newest_first")]
 
 
 class ConsentEvidence(models.Model):
@@ -125,7 +127,12 @@ class ConsentState(models.Model):
     since = models.DateTimeField()
 
     class Meta:
+        verbose_name = "choice"
         constraints = [models.UniqueConstraint(fields=["profile", "topic", "channel"], name="one_state_a_choice")]
+        indexes = [
+            models.Index(fields=["-since"], name="choices_newest_first"),
+            models.Index(fields=["topic", "channel", "state"], name="who_chose_what"),
+        ]
 
 
 class RefusedUpgrade(models.Model):
@@ -163,6 +170,7 @@ class Suppression(models.Model):
     at = models.DateTimeField()
 
     class Meta:
+        verbose_name, verbose_name_plural = "blocked address", "blocked addresses"
         constraints = [
             models.UniqueConstraint(fields=["channel", "address_hash", "reason"], name="one_suppression_a_reason")
         ]
