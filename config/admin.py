@@ -5,6 +5,7 @@ from typing import Any
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 
+from foundation import wording
 from insights import overview
 
 # (heading, [(title, icon, app_model)]): an item shows where its list exists and the reader may view it.
@@ -94,4 +95,5 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """What the home page shows, of what the reader may view."""
     context["parts"] = overview.parts(request.user)
     context["title"] = "Home"
+    context["lead"] = f"How things stand, {wording.exact(wording.now())}."
     return context

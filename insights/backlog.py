@@ -25,6 +25,11 @@ class Backlog:
     def __bool__(self) -> bool:
         return bool(self.pulses or self.enrollments or self.messages or self.sending)
 
+    @property
+    def is_sending_alone(self) -> bool:
+        """Whether nothing is left but messages that somebody is sending, or was when they died."""
+        return bool(self.sending) and not (self.pulses or self.enrollments or self.messages)
+
     def __str__(self) -> str:
         return (
             f"{self.pulses:,} pulses, {self.enrollments:,} steps, {self.messages:,} messages to judge"

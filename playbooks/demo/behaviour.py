@@ -18,12 +18,11 @@ _COMPANIES = 60
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """What the published data holds, counted from the files themselves and stated by whoever published them."""
-
     people: int
     events: int
 
 
+# What the published data holds, as those say who published it.
 MUSIC, WEB = Totals(23_570, 69_659), Totals(600, 31_106)
 
 
@@ -32,12 +31,14 @@ def days_to_move(last: datetime, now: datetime) -> timedelta:
     return timedelta(days=(now - last).days)
 
 
-def music_shop(moved: timedelta) -> Iterator[Call]:
-    """CDNOW's purchases, each person introduced by an `identify` at the first, in the order of the file."""
+def music_shop(moved: timedelta, share: int = 100) -> Iterator[Call]:
+    """CDNOW's purchases by `share` per cent of the people, each introduced at their first, in the order of the file."""
     seen = ""
     for row, (customer, day, quantity, value) in enumerate(_music_rows(), start=1):
         at = _stamp(datetime.combine(day, datetime.min.time(), UTC) + moved)
         user = f"cdnow-{customer}"
+        if not is_told(user, share):
+            continue
         if user != seen:
             seen = user
             traits = {"email": f"{user}@example.com", "createdAt": at, "shop": "music"}
@@ -52,12 +53,14 @@ def music_shop(moved: timedelta) -> Iterator[Call]:
         }
 
 
-def web_shop(moved: timedelta) -> Iterator[Call]:
-    """The clickstream, each person introduced with their (invented) company, in the order of the file."""
+def web_shop(moved: timedelta, share: int = 100) -> Iterator[Call]:
+    """The clickstream of `share` per cent of the people, each introduced with their (invented) company."""
     seen = ""
     for row, event in enumerate(_web_rows(), start=1):
         at = _stamp(datetime.fromisoformat(event["timestamp"]).replace(tzinfo=UTC) + moved)
         user = event["user_id"].replace("_", "-")
+        if not is_told(user, share):
+            continue
         if user != seen:
             seen = user
             yield from _introduction(user, at, event)
@@ -93,7 +96,25 @@ def _introduction(user: str, at: str, event: dict[str, str]) -> Iterator[Call]:
 
 def agrees(user: str, share: int = 80) -> bool:
     """Whether somebody belongs to the `share` per cent whose consent is imported: the same people every time."""
-    return int.from_bytes(hashlib.sha256(f"consent:{user}".encode()).digest()[:4]) % 100 < share
+    return _draw("consent", user) < share
+
+
+def is_told(user: str, share: int) -> bool:
+    """Whether somebody belongs to the `share` per cent of people of whom is told: the same people every time."""
+    return _draw("told", user) < share
+
+
+def totals(share: int) -> Totals:
+    """How many people and events a telling of that share has."""
+    if share >= 100:
+        return Totals(MUSIC.people + WEB.people, MUSIC.events + WEB.events)
+    calls = [*music_shop(timedelta(0), share), *web_shop(timedelta(0), share)]
+    return Totals(len({call["userId"] for call in calls}), sum(call["type"] == "track" for call in calls))
+
+
+def _draw(what: str, user: str) -> int:
+    """A number from 0 to 99 that is the user's own."""
+    return int.from_bytes(hashlib.sha256(f"{what}:{user}".encode()).digest()[:4]) % 100
 
 
 def at_of(call: Call) -> datetime:

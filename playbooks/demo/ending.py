@@ -9,24 +9,22 @@ from messaging.models import MessageState
 from playbooks.demo import behaviour
 
 
-def lines(mail_folder: Path | None) -> Iterator[str]:
-    """The summary, line by line; `mail_folder` holds the mails where they go into files."""
-    yield from _people()
+def lines(share: int, mail_folder: Path | None) -> Iterator[str]:
+    """The summary of a telling of `share` per cent of people; `mail_folder` holds the mails, where files do."""
+    yield from _people(behaviour.totals(share), "as published" if share >= 100 else f"as in {share} % of the people")
     yield from _segments()
     yield from _journeys()
     yield from _messages(mail_folder)
 
 
-def _people() -> Iterator[str]:
+def _people(expected: behaviour.Totals, as_in: str) -> Iterator[str]:
     people, anonymous, accounts = summary.people()
     told = summary.events()
     stored = sum(n for _, n in told)
-    expected_people = behaviour.MUSIC.people + behaviour.WEB.people
-    expected_events = behaviour.MUSIC.events + behaviour.WEB.events
-    yield f"People      {people:>9,}   {_against(people, expected_people)}; {anonymous:,} anonymous"
+    yield f"People      {people:>9,}   {_against(people, expected.people, as_in)}; {anonymous:,} anonymous"
     yield f"Accounts    {accounts:>9,}   invented for the clickstream's people"
     counted = summary.events_in_rollup()
-    yield f"Events      {stored:>9,}   {_against(stored, expected_events)}; the daily counts say {counted:,}"
+    yield f"Events      {stored:>9,}   {_against(stored, expected.events, as_in)}; the daily counts say {counted:,}"
     for name, n in told[:5]:
         yield f"              {n:>9,}   {name}"
     if len(told) > 5:
@@ -37,8 +35,8 @@ def _people() -> Iterator[str]:
         yield f"              {n:>9,}   {reason}"
 
 
-def _against(found: int, expected: int) -> str:
-    return f"as published: {expected:,}" if found == expected else f"published: {expected:,}, so {found - expected:+,}"
+def _against(found: int, expected: int, as_in: str) -> str:
+    return f"{as_in}: {expected:,}" if found == expected else f"not {as_in}: {expected:,}, so {found - expected:+,}"
 
 
 def _segments() -> Iterator[str]:

@@ -7,13 +7,13 @@ from pathlib import Path
 
 @dataclass
 class Memory:
-    """How far the telling is. Days that the two sets are moved by; moments in ISO 8601.
+    """How far the telling is, and of what share of people (per cent); days that the sets are moved by; ISO moments.
 
     `told_until` moves on in the replay; `done` when all has been told and the clock was released.
     """
 
     path: Path
-    started_at: str = ""
+    share: int = 100
     music_days: int = 0
     web_days: int = 0
     begins: str = ""

@@ -89,3 +89,11 @@ def test_four_people_in_five_agree_and_always_the_same(music):
     agreed = {user for user in people if behaviour.agrees(user)}
     assert 0.78 < len(agreed) / len(people) < 0.82
     assert agreed == {user for user in people if behaviour.agrees(user)}
+
+
+def test_a_share_tells_all_of_some_people_and_nothing_of_the_others(music):
+    told = list(behaviour.music_shop(MUSIC_MOVED, 10))
+    people = {call["userId"] for call in told}
+    assert 0.08 < len(people) / behaviour.MUSIC.people < 0.12
+    assert told == [call for call in music if call["userId"] in people]
+    assert behaviour.totals(10).events == len(_tracked(told)) + len(_tracked(list(behaviour.web_shop(WEB_MOVED, 10))))

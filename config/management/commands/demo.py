@@ -37,9 +37,14 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--once", action="store_true", help="exit when the journeys have run, as ONCE=1 does")
+        parser.add_argument(
+            "--share", type=int, default=100, metavar="PERCENT", help="tell of this share of the people"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         _under_a_manual_clock()
+        if not 1 <= options["share"] <= 100:
+            raise CommandError(f"--share is {options['share']}; give a whole number from 1 to 100.")
         once = options["once"] or os.environ.get("ONCE", "") not in ("", "0")
         for asked in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(asked, _end)
@@ -47,7 +52,7 @@ class Command(BaseCommand):
         try:
             self._say(f"Started Cairn in {_await_ready(cairn):.1f} s; its log is {_log()}.")
             with actors.acting_as("command:demo"):
-                self._tell()
+                self._tell(options["share"])
             if not once:
                 self._serve(cairn)
         except _Ended:
@@ -58,14 +63,16 @@ class Command(BaseCommand):
             _ignore_signals()
             children.stop(cairn, signal.SIGTERM, 15)
 
-    def _tell(self) -> None:
+    def _tell(self, share: int) -> None:
         began = time.monotonic()
         credentials = telling.persistently(_credentials)
         door = Door(f"http://127.0.0.1:{settings.PORT}", credentials["write_key"])
-        telling.Demo(door, Memory.at(home.home() / "demo.json"), self._say).tell()
+        memory = Memory.at(home.home() / "demo.json")
+        memory.share = memory.share if memory.begins else share
+        telling.Demo(door, memory, self._say).tell()
         self._say("")
         folder = Path(settings.EMAIL_FILE_PATH) if settings.EMAIL_FILE_PATH else None
-        for line in telling.persistently(lambda: list(ending.lines(folder))):
+        for line in telling.persistently(lambda: list(ending.lines(memory.share, folder))):
             self._say(line)
         self._say("")
         self._say(f"All of it took {time.monotonic() - began:.1f} s.")
