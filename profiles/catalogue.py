@@ -39,14 +39,21 @@ def intern(names: Iterable[str], *, now: datetime) -> dict[str, int]:
     return found
 
 
+def rules() -> tuple[set[str], dict[str, list[str]]]:
+    """The names of events that are refused, former names of a blocked one among them; and what others must carry."""
+    rows = _sql.rows("rules")
+    refused = {name for name, is_blocked, _ in rows if is_blocked}
+    return refused, {name: list(properties) for name, _, properties in rows if properties}
+
+
 def blocked() -> set[str]:
     """The names of events that are refused, former names of a blocked one among them."""
-    return {name for name, is_blocked, _ in _sql.rows("rules") if is_blocked}
+    return rules()[0]
 
 
 def required() -> dict[str, list[str]]:
     """Name of an event to the properties without which it is refused."""
-    return {name: list(properties) for name, _, properties in _sql.rows("rules") if properties}
+    return rules()[1]
 
 
 def approve(row: EventType | AttributeType, *, now: datetime) -> None:

@@ -52,6 +52,11 @@ class Person:
     is_changed: bool = False
     is_fresh: bool = False
 
+    @property
+    def is_written(self) -> bool:
+        """Whether the row is written anew; who only did something is seen when that is stored."""
+        return bool(self.row) and self.first_at is not None
+
     def see(self, at: datetime) -> None:
         self.first_at = at if self.first_at is None else min(self.first_at, at)
         self.last_at = at if self.last_at is None else max(self.last_at, at)
@@ -97,9 +102,8 @@ class People:
                 asked[name] = asked.get(name, False) or whole
         if not asked:
             return
-        kinds, values = zip(*asked, strict=True)
-        params = {"kinds": list(kinds), "values": list(values), "whole": list(asked.values())}
-        for kind, value, id, external_id, row in _sql.rows("resolve", params):
+        names = [{"kind": kind, "value": value, "whole": whole} for (kind, value), whole in asked.items()]
+        for kind, value, id, external_id, row in _sql.rows("resolve", {"names": json.dumps(names)}):
             person = self._by_id.setdefault(id, Person(id, external_id))
             person.row = person.row or (json.loads(row) if row else {})
             self._by_name[kind, value] = person
@@ -223,32 +227,17 @@ class People:
         return {name: value for name, value in values.items() if name not in refused}
 
     def write(self) -> None:
-        """Writes people and the names that lead to them. Raises `Overtaken`."""
+        """Writes people and the names that lead to them, but not when they did something. Raises `Overtaken`."""
         if self._named:
-            names, people = zip(*self._named, strict=True)
-            kinds, values = zip(*names, strict=True)
-            params = {"kinds": list(kinds), "values": list(values), "profiles": [person.id for person in people]}
-            if _sql.run("name_people", {**params, "now": self.now}) < len(self._named):
+            names = [{"kind": kind, "value": value, "profile": str(person.id)} for (kind, value), person in self._named]
+            if _sql.run("name_people", {"names": json.dumps(names), "now": self.now}) < len(names):
                 raise Overtaken
-        new: list[Person] = []
-        changed: list[Person] = []
-        seen: list[Person] = []
-        for person in self._by_id.values():
-            if person.is_new:
-                new.append(person)
-            elif person.first_at is not None:
-                (changed if person.row else seen).append(person)
+        new = [person for person in self._by_id.values() if person.is_new]
+        changed = [person for person in self._by_id.values() if person.is_written and not person.is_new]
         if new and _sql.run("make_people", {"rows": _rows(new)}) < len(new):
             raise Overtaken
         if changed:
             _sql.run("write_people", {"rows": _rows(changed)})
-        if seen:
-            params = {
-                "ids": [p.id for p in seen],
-                "first": [p.first_at for p in seen],
-                "last": [p.last_at for p in seen],
-            }
-            _sql.run("see_people", params)
         if self._conflicts:
             first, second = zip(*self._conflicts, strict=True)
             params = {"first": list(first), "second": list(second), "reasons": list(self._conflicts.values())}

@@ -1,10 +1,11 @@
 """Taking in what people did and what is said of them: the one way in, for events from outside and for our own."""
 
 import hashlib
+import json
 import random
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
@@ -15,12 +16,13 @@ from django.db.models import Max
 from foundation import strict_json
 from foundation.errors import Invalid
 from foundation.sql import statements
-from profiles import calls, catalogue, merging, pulses
+from foundation.wake import wake
+from profiles import calls, catalogue, merging
 from profiles.calls import Arrival, Call, Kind
 from profiles.companies import Companies
 from profiles.erasing import tombstoned
 from profiles.identity import LeftOut, Overtaken, People, Person, Trust
-from profiles.models import Pulse, RejectedEvent, Tombstone
+from profiles.models import RejectedEvent, Tombstone
 
 __all__ = ["Ours", "Receipt", "Trust", "emit", "take"]
 
@@ -70,24 +72,6 @@ class _Refusal:
         return f"refused {id} {self.reason}" if isinstance(id, str) else None
 
 
-@dataclass(slots=True)
-class _Told:
-    """What is to be told of a person: the events stored for them."""
-
-    person_id: UUID
-    names: set[int] = field(default_factory=set)
-    events: list[int] = field(default_factory=list)
-    first_at: datetime | None = None
-    last_at: datetime | None = None
-
-    def add(self, name: int, id: int, at: datetime, *, triggers: bool) -> None:
-        self.names.add(name)
-        if triggers:
-            self.events.append(id)
-            self.first_at = at if self.first_at is None else min(self.first_at, at)
-            self.last_at = at if self.last_at is None else max(self.last_at, at)
-
-
 def take(
     items: Sequence[Any],
     *,
@@ -125,12 +109,11 @@ def emit(events: Sequence[Ours], *, now: datetime) -> None:
     new = _first_of_each(events, won)
     people = _stay(event.profile_id for event in new)
     rows = [
-        _Row(event.message_id, people[event.profile_id], names[event.name], event.occurred_at, event.properties, True)
+        _event(event, people[event.profile_id], names[event.name], event.properties, triggers=True)
         for event in new
         if event.profile_id in people
     ]
-    told = _write_events(rows, now)
-    pulses.add([_word(one) for one in told.values()], now=now)
+    _settle(rows, [], now, seen=False)  # it is not they who did it
 
 
 def _insisting(work: Callable[[], T]) -> T:
@@ -169,9 +152,8 @@ def _store(
     done = _play(new, people, companies)
     companies.write()
     people.write()
-    rows = [_Row(c.message_id, p.id, names[c.name], c.occurred_at, c.values, c.triggers) for c, p in done]
-    told = _write_events(rows, now)
-    pulses.add(_words(people, told), now=now)
+    events = [_event(call, who.id, names[call.name], call.values, triggers=call.triggers) for call, who in done]
+    _settle(events, [_change(person) for person in people.everybody() if person.is_changed], now, seen=True)
     companies.tell()
     if people.pairs:
         merging.merge(people.pairs, reason="A call said that the two are one person.", now=now)
@@ -186,7 +168,7 @@ def _judged(
     """The calls that the data catalogue lets pass, and all that are refused."""
     if not any(call.is_event for call in read):
         return list(read), list(refused)
-    blocked, required = catalogue.blocked(), catalogue.required()
+    blocked, required = catalogue.rules()
     passed, held_up = [], list(refused)
     for call in read:
         reason = _against(call, blocked, required) if call.is_event else ""
@@ -208,12 +190,11 @@ def _against(call: Call, blocked: set[str], required: dict[str, list[str]]) -> s
 
 def _claim(message_ids: Iterable[str], now: datetime) -> set[str]:
     """Those of these ids that nobody had claimed; they are claimed from now on."""
-    by_digest = {
-        UUID(bytes=hashlib.sha256(id.encode("utf-8", "surrogatepass")).digest()[:16]): id for id in message_ids
-    }
+    by_digest = {hashlib.sha256(id.encode("utf-8", "surrogatepass")).hexdigest()[:32]: id for id in message_ids}
     if not by_digest:
         return set()
-    return {by_digest[id] for (id,) in _sql.rows("claim", {"ids": list(by_digest), "now": now})}
+    params = {"ids": f"{{{','.join(by_digest)}}}", "now": now}
+    return {by_digest[id.hex] for (id,) in _sql.rows("claim", params)}
 
 
 def _first_of_each(messages: Iterable[M], won: set[str]) -> list[M]:
@@ -257,54 +238,27 @@ def _play(new: Sequence[Call], people: People, companies: Companies) -> list[tup
     return events
 
 
-@dataclass(frozen=True, slots=True)
-class _Row:
-    message_id: str
-    profile_id: UUID
-    name: int
-    occurred_at: datetime
-    properties: dict[str, Any]
-    triggers: bool
-
-
-def _write_events(rows: Sequence[_Row], now: datetime) -> dict[UUID, _Told]:
-    """Stores events and counts them; by person, what was stored."""
-    if not rows:
-        return {}
-    params = {
-        "messages": [row.message_id for row in rows],
-        "profiles": [row.profile_id for row in rows],
-        "names": [row.name for row in rows],
-        "times": [row.occurred_at for row in rows],
-        "properties": [strict_json.encode(row.properties) for row in rows],
-        "now": now,
+def _event(message: Call | Ours, profile_id: UUID, name: int, properties: dict[str, Any], *, triggers: bool) -> Any:
+    return {
+        "message": message.message_id,
+        "profile": str(profile_id),
+        "name": name,
+        "at": message.occurred_at.isoformat(),
+        "triggers": triggers,
+        "properties": properties,
     }
-    ids = dict(_sql.rows("store", params))
-    told: dict[UUID, _Told] = {}
-    for row in rows:
-        one = told.setdefault(row.profile_id, _Told(row.profile_id))
-        one.add(row.name, ids[row.message_id], row.occurred_at, triggers=row.triggers)
-    return told
 
 
-def _words(people: People, told: dict[UUID, _Told]) -> list[pulses.Word]:
-    """One pulse for each person of whom anything is to be told."""
-    words = []
-    for person in people.everybody():
-        one = told.get(person.id)
-        if one is not None or person.is_changed:
-            words.append(_word(one or _Told(person.id), person))
-    return words
+def _change(person: Person) -> Any:
+    return {"profile": str(person.id), "fresh": person.is_fresh, "attributes": sorted(person.changed)}
 
 
-def _word(told: _Told, person: Person | None = None) -> pulses.Word:
-    cause = Pulse.Cause.HISTORY
-    if told.events:
-        cause = Pulse.Cause.EVENT
-    elif person is not None and person.is_fresh:
-        cause = Pulse.Cause.ATTRIBUTE
-    changed = person.changed if person is not None else ()
-    return pulses.Word(told.person_id, cause, told.names, changed, told.events, told.first_at, told.last_at)
+def _settle(events: list[Any], changes: list[Any], now: datetime, *, seen: bool) -> None:
+    """Stores events and has everybody concerned looked at again."""
+    if events or changes:
+        params = {"events": json.dumps(events), "changes": json.dumps(changes), "seen": seen, "now": now}
+        _sql.run("settle", params)
+        wake("journeys.react")
 
 
 def _stay(profile_ids: Iterable[UUID]) -> dict[UUID, UUID]:

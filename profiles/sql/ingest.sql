@@ -10,7 +10,7 @@ RETURNING id;
 -- The people behind these names, held until the transaction ends; with their row where `whole` asks for it.
 -- In order of id, as all who hold people do.
 SELECT i.kind, i.value, p.id, p.external_id, CASE WHEN asked.whole THEN to_jsonb(p) END
-FROM unnest(%(kinds)s::text[], %(values)s::text[], %(whole)s::boolean[]) AS asked(kind, value, whole)
+FROM jsonb_to_recordset(%(names)s) AS asked(kind text, value text, whole boolean)
 JOIN profiles_identifier i ON i.kind = asked.kind AND i.value = asked.value
 JOIN profiles_profile p ON p.id = i.profile_id
 ORDER BY p.id
@@ -29,7 +29,7 @@ WHERE EXISTS (SELECT FROM profiles_identifier i WHERE i.profile_id = p.id AND i.
 -- Names under which people are known. Fewer rows than names: somebody else took one meanwhile.
 INSERT INTO profiles_identifier (kind, value, profile_id, created_at)
 SELECT n.kind, n.value, n.profile, %(now)s
-FROM unnest(%(kinds)s::text[], %(values)s::text[], %(profiles)s::uuid[]) AS n(kind, value, profile)
+FROM jsonb_to_recordset(%(names)s) AS n(kind text, value text, profile uuid)
 ORDER BY n.kind, n.value
 ON CONFLICT DO NOTHING;
 
@@ -49,13 +49,6 @@ UPDATE profiles_profile p SET
     first_seen_at = n.first_seen_at, last_seen_at = n.last_seen_at
 FROM jsonb_populate_recordset(NULL::profiles_profile, %(rows)s) AS n
 WHERE p.id = n.id;
-
--- name: see_people
--- People who were seen, of whom nothing else changes.
-UPDATE profiles_profile p SET
-    first_seen_at = least(p.first_seen_at, s.first_at), last_seen_at = greatest(p.last_seen_at, s.last_at)
-FROM unnest(%(ids)s::uuid[], %(first)s::timestamptz[], %(last)s::timestamptz[]) AS s(id, first_at, last_at)
-WHERE p.id = s.id AND (s.first_at < p.first_seen_at OR s.last_at > p.last_seen_at);
 
 -- name: make_accounts
 -- Companies that nobody has named before.
@@ -99,28 +92,44 @@ WHERE NOT EXISTS (
 ORDER BY c.first, c.second
 ON CONFLICT DO NOTHING;
 
--- name: store
--- Stores events and adds them to their days' counts; the id that each message's event got.
+-- name: settle
+-- Stores events, in the order given, and adds them to their days' counts. Those who did them were seen then, if `seen`
+-- says so, and are to be looked at again, as are those of whom anything else changed: one pulse each.
 WITH given AS MATERIALIZED (
-    SELECT message_id, profile_id, name_id, occurred_at, properties
-    FROM unnest(
-        %(messages)s::text[], %(profiles)s::uuid[], %(names)s::integer[], %(times)s::timestamptz[],
-        %(properties)s::text[]
-    ) AS g(message_id, profile_id, name_id, occurred_at, properties)
+    SELECT nextval('profiles_event_id') AS id, g.*
+    FROM jsonb_to_recordset(%(events)s) AS g(
+        message text, profile uuid, name integer, at timestamptz, triggers boolean, properties jsonb
+    )
+), stored AS (
+    INSERT INTO profiles_event (id, message_id, profile_id, name_id, occurred_at, received_at, properties)
+    SELECT id, message, profile, name, at, %(now)s, properties FROM given
 ), counted AS (
     INSERT INTO profiles_eventday AS d (profile_id, name_id, day, n, first_at, last_at)
-    SELECT profile_id, name_id, (occurred_at AT TIME ZONE 'UTC')::date AS day, count(*), min(occurred_at), max(occurred_at)
-    FROM given GROUP BY profile_id, name_id, day
+    SELECT profile, name, (at AT TIME ZONE 'UTC')::date AS day, count(*), min(at), max(at)
+    FROM given GROUP BY profile, name, day
     -- In order, so that two who count for one person never wait for each other in a circle.
-    ORDER BY profile_id, name_id, day
+    ORDER BY profile, name, day
     ON CONFLICT (profile_id, name_id, day) DO UPDATE SET
         n = d.n + excluded.n,
         first_at = least(d.first_at, excluded.first_at),
         last_at = greatest(d.last_at, excluded.last_at)
+), told AS MATERIALIZED (
+    SELECT profile, array_agg(DISTINCT name) AS names, min(at) AS seen_first, max(at) AS seen_last,
+        coalesce(array_agg(id ORDER BY id) FILTER (WHERE triggers), '{}') AS events,
+        min(at) FILTER (WHERE triggers) AS first_at, max(at) FILTER (WHERE triggers) AS last_at
+    FROM given GROUP BY profile
+), seen AS (
+    UPDATE profiles_profile p SET
+        first_seen_at = least(p.first_seen_at, t.seen_first), last_seen_at = greatest(p.last_seen_at, t.seen_last)
+    FROM told t
+    WHERE %(seen)s AND p.id = t.profile AND (t.seen_first < p.first_seen_at OR t.seen_last > p.last_seen_at)
 )
-INSERT INTO profiles_event (message_id, profile_id, name_id, occurred_at, received_at, properties)
-SELECT message_id, profile_id, name_id, occurred_at, %(now)s, properties::jsonb FROM given
-RETURNING message_id, id;
+INSERT INTO profiles_pulse (profile_id, at, cause, names, attributes, events, first_at, last_at)
+SELECT profile, %(now)s,
+    CASE WHEN t.events <> '{}' THEN 'event' WHEN c.fresh THEN 'attribute' ELSE 'history' END,
+    coalesce(t.names, '{}'), coalesce(c.attributes, '{}'), coalesce(t.events, '{}'), t.first_at, t.last_at
+FROM told t
+FULL JOIN jsonb_to_recordset(%(changes)s) AS c(profile uuid, fresh boolean, attributes text[]) USING (profile);
 
 -- name: share_people
 -- Those of these people who are there, and stay until the transaction ends.
