@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db import ProgrammingError
 
 from foundation import clock
 from foundation.errors import Invalid
@@ -46,6 +47,8 @@ class Command(BaseCommand):
                     expires_at=now + timedelta(days=_days(options["days"])) if options["days"] is not None else None,
                     now=now,
                 )
+        except ProgrammingError as error:
+            raise CommandError("The database has no tables for keys yet; run manage.py migrate first.") from error
         except Invalid as refusal:
             raise CommandError(" ".join(problem.reason for problem in refusal.problems)) from refusal
         self.stdout.write(secret)
