@@ -101,7 +101,8 @@ def database(name: str) -> dict[str, Any]:
         raise ImproperlyConfigured(
             f"{name} must begin with postgres://, since Cairn needs PostgreSQL, and not with {scheme!r}."
         )
-    return dict(environ.Env.db_url_config(text(name)))
+    found = dict(environ.Env.db_url_config(text(name)))
+    return {**found, "HOST": unquote(found["HOST"])}  # %2Fvar%2Frun%2Fpostgresql is the folder of a unix socket
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,12 @@ from collections.abc import Callable, Iterator, Mapping
 
 from celery import current_app
 from django.db import connection
-from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from django_celery_beat.models import PeriodicTask
 
+from config import migrating
 from config.schedule import SCHEDULE
 from foundation import clock, loops
 from journeys.models import Enrollment
@@ -67,11 +67,9 @@ _all_migrated = False
 def _migrations() -> str:
     global _all_migrated
     if not _all_migrated:  # asked until it is so: it does not become undone while we run
-        executor = MigrationExecutor(connection)
-        plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
-        _all_migrated = not plan
-        if plan:
-            return f"{len(plan)} migrations are to be applied: run `manage.py migrate`"
+        if awaited := migrating.what_is_awaited(connection):
+            return f"{awaited}: run `manage.py migrate`"
+        _all_migrated = True
     return ""
 
 

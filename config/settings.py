@@ -109,6 +109,7 @@ def _database(address: dict[str, Any]) -> dict[str, Any]:
         "ENGINE": "django.db.backends.postgresql",
         "CONN_MAX_AGE": None,
         "CONN_HEALTH_CHECKS": True,
+        "OPTIONS": {"connect_timeout": 10, **address.get("OPTIONS", {})},
     }
 
 

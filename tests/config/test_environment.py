@@ -92,6 +92,8 @@ def test_the_address_of_a_database(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (found["USER"], found["PASSWORD"], found["HOST"], found["PORT"]) == ("app", "p@ss", "db", 5433)
     assert found["NAME"] == "cairn"
     assert found["OPTIONS"] == {"sslmode": "require"}
+    monkeypatch.setenv("IT", "postgres://app@%2Fvar%2Frun%2Fpostgresql/cairn")
+    assert environment.database("IT")["HOST"] == "/var/run/postgresql"
     monkeypatch.setenv("IT", "mysql://app:secret@db/cairn")
     with pytest.raises(ImproperlyConfigured) as refused:
         environment.database("IT")

@@ -81,11 +81,11 @@ def descendants(pid: int) -> list[Process]:
 class Up:
     """`manage.py up`, running."""
 
-    def __init__(self, folder: Path, **env: str) -> None:
+    def __init__(self, folder: Path, *words: str, **env: str) -> None:
         self.folder, self.port, self.lines = folder, free_port(), list[str]()
-        self.env = environment(folder, PORT=str(self.port), **env)
+        self.env = environment(folder, **{"PORT": str(self.port), **env})
         self.process = subprocess.Popen(
-            [sys.executable, home.BASE / "manage.py", "up"],
+            [sys.executable, home.BASE / "manage.py", "up", *words],
             env=self.env,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -115,7 +115,7 @@ class Up:
         status, body = self.ask("/readyz")
         return status == 200 and json.loads(body)["ready"]
 
-    def await_ready(self, patience: float = 60) -> None:
+    def await_ready(self, patience: float = 120) -> None:
         try:
             eventually(lambda: self.process.poll() is not None or self.is_ready(), patience, "ready")
             assert self.process.poll() is None, "it ended"

@@ -137,7 +137,7 @@ def test_asked_to_end_while_it_starts_it_ends(tmp_path: Path) -> None:
         time.sleep(0.3)
         family = up.family()
         assert up.end(signal.SIGTERM) == 0, "\n".join(up.lines)
-        assert [process for process in family if process.lives()] == []
+        eventually(lambda: not [process for process in family if process.lives()], 10, "all are gone")
     finally:
         up.make_sure_it_is_gone()
 

@@ -1,19 +1,14 @@
 """`migrate` as the owner of the tables; then the app role gets just the rights that it needs."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
 from django.core.management.commands import migrate
 from django.db import connections
-from django.db.backends.base.base import BaseDatabaseWrapper
 
-from config import roles
+from config import migrating, roles
 from profiles import partitions
-
-_MIGRATING = 0x0CA1_0002  # an advisory lock
 
 
 class Command(migrate.Command):
@@ -25,19 +20,8 @@ class Command(migrate.Command):
         if options["database"] not in settings.DATABASES:
             raise CommandError("Set DATABASE_OWNER_URL: the tables belong to the owner role, and only it may migrate.")
         connection = connections[options["database"]]
-        with _taking_turns(connection):
+        with migrating.taking_turns(connection):
             super().handle(*args, **options)
             if not (options["plan"] or options["check_unapplied"]):
                 partitions.ensure(connection)
                 roles.grant(connection, settings.DATABASES["default"]["USER"])
-
-
-@contextmanager
-def _taking_turns(connection: BaseDatabaseWrapper) -> Iterator[None]:
-    """Two installations that start at once on one database migrate one after the other."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_lock(%s)", [_MIGRATING])
-        try:
-            yield
-        finally:
-            cursor.execute("SELECT pg_advisory_unlock(%s)", [_MIGRATING])

@@ -18,16 +18,16 @@ from typing import Any
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import connection, connections
-from django.db.migrations.executor import MigrationExecutor
+from django.db import OperationalError, connection, connections
 
-from config import checks, schedule, statics
+from config import checks, migrating, schedule, statics
 from config.embedded import broker, home, lending
 from config.supervisor import Part, Supervisor
 
 PARTS = ("web", "worker", "beat", "maintenance")
 _WIDTH = max(len(name) for name in PARTS)
 _TO_START = 60.0  # seconds that the database, the broker and another installation's migrations get
+_TO_END = 9.0  # seconds that all of it may take to end
 
 
 class _Ended(Exception):
@@ -95,9 +95,9 @@ class Command(BaseCommand):
                 raise CommandError(f"The embedded {name} did not start; {home.home()} holds its log.")
 
     def _prepare(self, parts: list[str]) -> None:
+        self._await_database()
         if "owner" in connections:
-            waiting = _unapplied("owner")
-            if waiting:
+            if waiting := migrating.unapplied(connections["owner"]):
                 self._tell(f"Applying {waiting} migrations.")
             call_command("migrate", verbosity=0, interactive=False, skip_checks=True)
         else:
@@ -110,15 +110,28 @@ class Command(BaseCommand):
             self._tell(f"{warning.msg} {warning.hint}")
         connections.close_all()
 
+    def _await_database(self) -> None:
+        until, told = time.monotonic() + _TO_START, False
+        while True:
+            try:
+                connection.ensure_connection()
+            except OperationalError as error:
+                if time.monotonic() > until:
+                    raise CommandError(f"The database does not let us in: {str(error).strip()}") from None
+                if not told:
+                    self._tell("Waiting for the database.")
+                told = True
+                time.sleep(1)
+            else:
+                return
+
     def _await_migrations(self) -> None:
         """Somebody else migrates: whoever has DATABASE_OWNER_URL."""
         until = time.monotonic() + _TO_START
-        while waiting := _unapplied("default"):
+        while awaited := migrating.what_is_awaited(connection):
             if time.monotonic() > until:
-                raise CommandError(
-                    f"{waiting} migrations are to be applied: run `manage.py migrate` with DATABASE_OWNER_URL set."
-                )
-            self._tell(f"Waiting for somebody to apply {waiting} migrations.")
+                raise CommandError(f"Still {awaited}: run `manage.py migrate` with DATABASE_OWNER_URL set.")
+            self._tell(f"Waiting: {awaited}.")
             connection.close()
             time.sleep(2)
 
@@ -142,13 +155,13 @@ class Command(BaseCommand):
 
     def _end_all(self, share: ExitStack) -> None:
         self._tell("Ending.")
-        end = self._supervisor.end
+        end, latest = self._supervisor.end, time.monotonic() + _TO_END
         end(["web", "maintenance"], signal.SIGTERM, 2)
         end(["beat"], signal.SIGTERM, 1)
         end(["worker"], signal.SIGTERM, 2.5)
         end(["broker"], signal.SIGTERM, 1)
         share.close()  # the keeper ends the server when nobody else has a share in it
-        end(["database"], None, 3)
+        end(["database"], None, max(1, latest - time.monotonic()))
         self._tell("Ended.")
 
     def _end(self, signum: int, frame: FrameType | None) -> None:
@@ -256,11 +269,6 @@ def _env(name: str) -> dict[str, str]:
         return {**env, "CAIRN_SUPERVISED": "maintenance"}
     env.pop("DATABASE_OWNER_URL", None)
     return env
-
-
-def _unapplied(alias: str) -> int:
-    executor = MigrationExecutor(connections[alias])
-    return len(executor.migration_plan(executor.loader.graph.leaf_nodes()))
 
 
 def _ask_readyz() -> tuple[bool, str]:
