@@ -65,7 +65,7 @@ def decode_parts(raw: bytes, key: str) -> Any:
 def encode(value: Any) -> str:
     """The value as JSON of ASCII characters alone, whatever is in it and however deep it is."""
     try:
-        return json.dumps(value, separators=(",", ":"), default=_unreadable)
+        return _encoder.encode(value)
     except RecursionError:
         return "".join(_pieces(value))
 
@@ -73,7 +73,7 @@ def encode(value: Any) -> str:
 def size(value: Any) -> int:
     """The bytes of the value as compact JSON in UTF-8."""
     try:
-        text = json.dumps(value, separators=(",", ":"), ensure_ascii=False, default=_unreadable)
+        text = _encoder_to_utf8.encode(value)
     except RecursionError:
         text = "".join(_pieces(value))
     return len(text.encode("utf-8", "surrogatepass"))
@@ -81,6 +81,8 @@ def size(value: Any) -> int:
 
 def problems(value: Any, path: str = "", deepest: int = MAX_DEPTH) -> list[Problem]:
     """What in the value cannot be kept, each with its path: `properties.items[3].name`. At most one for each place."""
+    if _is_plain(value, 1):
+        return []
     found: list[Problem] = []
     # A stack and not a recursion: the value may be deeper than Python can follow.
     waiting = [(value, path, 1)]
@@ -101,6 +103,45 @@ def problems(value: Any, path: str = "", deepest: int = MAX_DEPTH) -> list[Probl
         if reason:
             found.append(Problem(where, reason))
     return sorted(found, key=lambda problem: problem.path)
+
+
+def _is_plain(value: Any, depth: int) -> bool:
+    """Whether there is certainly no problem: the quick answer for nearly everything that comes."""
+    if type(value) is dict:
+        if depth > MAX_DEPTH or len(value) > MAX_KEYS:
+            return False
+        for key in value:
+            if len(key) > MAX_KEY_CHARACTERS or not _is_plain_text(key):
+                return False
+        values = value.values()
+    elif type(value) is list:
+        if depth > MAX_DEPTH:
+            return False
+        values = value
+    else:
+        values = (value,)
+    for one in values:
+        kind = type(one)
+        if kind is str:
+            if not _is_plain_text(one):
+                return False
+        elif kind is int:
+            if not -MAX_INTEGER <= one <= MAX_INTEGER:
+                return False
+        elif kind is float:
+            if not math.isfinite(one):
+                return False
+        elif one is None or kind is bool:
+            continue
+        elif (kind is not dict and kind is not list) or not _is_plain(one, depth + 1):
+            return False
+    return True
+
+
+def _is_plain_text(text: str) -> bool:
+    if text.isascii() and len(text) <= MAX_STRING_BYTES:
+        return "\x00" not in text
+    return not _wrong_with_text(text, MAX_STRING_BYTES)
 
 
 def _text(raw: bytes) -> str:
@@ -205,6 +246,10 @@ def _no_json(text: str, at: int, what: str) -> Invalid:
 
 def _unreadable(value: Any) -> str:
     return f"(a number of {value.digits} digits)" if isinstance(value, Huge) else str(value)
+
+
+_encoder = json.JSONEncoder(separators=(",", ":"), default=_unreadable)
+_encoder_to_utf8 = json.JSONEncoder(separators=(",", ":"), default=_unreadable, ensure_ascii=False)
 
 
 def _children(value: Any, path: str, depth: int) -> Iterator[tuple[Any, str, int]]:

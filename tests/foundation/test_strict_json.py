@@ -12,7 +12,11 @@ from foundation.errors import Invalid
 from foundation.strict_json import Doubled, Huge, Sent, decode, decode_parts, encode, problems, size
 
 anything = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(exclude_categories=[]), max_size=20),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(st.characters(exclude_categories=[]), max_size=20),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
     max_leaves=20,
 )
@@ -167,3 +171,12 @@ def test_anything_can_be_written_down_for_later() -> None:
 def test_a_value_is_measured_in_bytes() -> None:
     assert size({"é": [1, "\U0001f600"]}) == len('{"é":[1,"\U0001f600"]}'.encode())
     assert Sent({"a": 1}, 9).size == 9
+
+
+@given(anything)
+def test_the_quick_answer_is_the_careful_one(value: Any) -> None:
+    class Unhurried(list[Any]):
+        """A list that the quick way does not know, and so leaves to the careful one."""
+
+    careful = [p for p in problems(Unhurried([value])) if p.path.startswith("[0]")]
+    assert bool(problems([value])) is bool(careful)

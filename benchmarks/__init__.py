@@ -1,0 +1,1 @@
+"""How fast it is, told as ratios to what the machine can do. `make bench` runs them."""
