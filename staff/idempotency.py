@@ -66,16 +66,20 @@ def _again(before: IdempotentAnswer, fingerprint: str) -> Response:
     if before.fingerprint != fingerprint:
         raise Conflict(f"This {HEADER} was used for another request. Choose a new one for each thing you want done.")
     problem = "application/problem+json" if before.status >= 400 else None
-    return Response(before.body, before.status, headers={"Idempotent-Replayed": "true"}, content_type=problem)
+    body = None if before.body is None else json.loads(before.body)
+    return Response(body, before.status, headers={"Idempotent-Replayed": "true"}, content_type=problem)
 
 
 def _keep(response: Response, key: str, owner: Key, fingerprint: str, now: datetime) -> None:
-    body = None if response.data is None else json.loads(JSONRenderer().render(response.data))
+    body = None if response.data is None else JSONRenderer().render(response.data).decode()
     kept = {"fingerprint": fingerprint, "status": response.status_code, "body": body, "created_at": now}
     IdempotentAnswer.objects.update_or_create(owner=owner.pk, key=key, defaults=kept)
 
 
 def forget(now: datetime) -> int:
-    """Drops a batch of answers older than a day; how many that were."""
+    """Drops the answers older than a day, batch by batch; how many that were."""
     old = IdempotentAnswer.objects.filter(created_at__lte=now - KEPT).order_by("created_at").values("pk")[:_BATCH]
-    return IdempotentAnswer.objects.filter(pk__in=old).delete()[0]
+    dropped = 0
+    while some := IdempotentAnswer.objects.filter(pk__in=old).delete()[0]:
+        dropped += some
+    return dropped

@@ -93,7 +93,9 @@ class IdempotentAnswer(models.Model):
     owner = models.UUIDField()
     fingerprint = models.CharField(max_length=64)
     status = models.PositiveSmallIntegerField()
-    body = models.JSONField(null=True)
+    body = models.TextField(
+        null=True, help_text="As it was sent, to the letter: jsonb would put its names in another order."
+    )
     created_at = models.DateTimeField(db_index=True)
 
     class Meta:

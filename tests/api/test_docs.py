@@ -5,14 +5,18 @@ import re
 import shlex
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.conf import settings
 from rest_framework.test import APIClient
 
+from consent.models import ConsentRecord, RefusedUpgrade
 from foundation import clock
+from profiles.models import Pulse
+from segments.models import SegmentVersion
 from staff import keys, scopes
-from staff.models import Key
+from staff.models import AuditEntry, Key
 
 PAGE = Path(settings.BASE_DIR) / "docs" / "integrators.md"
 EXAMPLE = re.compile(r"```sh\n(?P<commands>.*?)```(\n```json\n(?P<answer>.*?)```)?", re.DOTALL)
@@ -69,6 +73,29 @@ def test_every_example_is_answered_as_the_page_says(db: None, now) -> None:
             assert (answer.status_code >= 400) == (said.get("status", 0) in range(400, 600)), (command, answer.content)
         if example["answer"]:
             assert _agrees(said, answer.json()), (command, answer.json())
+
+
+def test_every_write_of_the_page_repeated_is_answered_the_same_and_done_once(db: None, now) -> None:
+    _, secret = keys.create("Docs", kind=Key.Kind.SECRET, scopes=["all"], now=now)
+    repeated = 0
+    for example in EXAMPLE.finditer(PAGE.read_text()):
+        for command in re.split(r"\n(?=curl )", example["commands"].strip()):
+            if "--json" not in command and "-X" not in command:
+                continue
+            filled = command.replace("$KEY", secret).replace("$AT", clock.now().isoformat())
+            filled += f' -H "Idempotency-Key: {uuid4()}"'
+            first = _run(filled)
+            done = _written()
+            second = _run(filled)
+            assert (first.status_code, first.content) == (second.status_code, second.content), command
+            assert _written() == done, command
+            assert second.get("Idempotent-Replayed") == (None if "/preview/" in command else "true")
+            repeated += 1
+    assert repeated > 10
+
+
+def _written() -> tuple[int, ...]:
+    return tuple(model.objects.count() for model in (AuditEntry, Pulse, RefusedUpgrade, ConsentRecord, SegmentVersion))
 
 
 def test_the_page_names_every_scope() -> None:

@@ -5,6 +5,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from django.apps import apps
 from django.contrib.admindocs.views import simplify_regex
 from django.test import Client
 from django.urls import URLPattern
@@ -15,7 +16,7 @@ from rest_framework import serializers
 from rest_framework.test import APIClient
 
 from config import api as composed
-from staff import keys, scopes
+from staff import keys, roles, scopes
 from staff.models import Key, User
 from tests.api.conftest import client_with
 
@@ -109,6 +110,20 @@ def test_AZ03_every_field_is_named_by_hand() -> None:
     for cls in ours:
         assert not issubclass(cls, serializers.ModelSerializer) or isinstance(cls.Meta.fields, tuple | list), cls
         assert getattr(getattr(cls, "Meta", None), "exclude", None) is None, cls
+
+
+@pytest.mark.parametrize(("method", "path"), [each for each in operations() if each[0] in ("post", "put", "patch")])
+def test_AZ03_fields_of_models_that_are_not_documented_are_refused(db: None, method: str, path: str) -> None:
+    api = client_with()
+    body = schema()["paths"][path][method].get("requestBody")
+    if body is None:
+        return
+    named = body["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
+    documented = schema()["components"]["schemas"][named]["properties"].keys()
+    for app in roles.APPS:
+        for model in apps.get_app_config(app).get_models():
+            sent = {field.name: 1 for field in model._meta.get_fields() if field.name not in documented}
+            assert getattr(api, method)(_address(path), sent).status_code in (400, 404, 409), model
 
 
 def test_every_view_names_a_scope_that_exists() -> None:
