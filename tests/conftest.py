@@ -7,11 +7,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 from pytest_django.plugin import DjangoDbBlocker, blocking_manager_key
 
 from config.embedded import home, postgres
 from profiles.models import Identifier, Profile
+
+# How long an example takes depends on who else is at work: speed is for `make bench`.
+hypothesis.settings.register_profile("cairn", deadline=None)
+hypothesis.settings.load_profile("cairn")
 
 TEMPLATE = "cairn_template"
 _SERVER = pytest.StashKey[postgres.Server]()
