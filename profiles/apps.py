@@ -5,4 +5,4 @@ class ProfilesConfig(AppConfig):
     name = "profiles"
 
     def ready(self) -> None:
-        from profiles import tasks  # noqa: F401 (its loops join as it is imported)
+        from profiles import exporting, tasks  # noqa: F401 (what is asked for a download, and the loops, join here)
