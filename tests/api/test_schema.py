@@ -17,7 +17,9 @@ from rest_framework.test import APIClient
 
 from config import api as composed
 from staff import keys, roles, scopes
+from staff.authentication import BearerKey, HasScope
 from staff.models import Key, User
+from staff.rest import Resource
 from tests.api.conftest import client_with
 
 BODIES = (b"{", b"[]", b"null", b'"x"', b"5", b'{"definition": {"all": [7]}}', b'{"a": "\\u0000"}', b"\xff\xfe")
@@ -105,7 +107,7 @@ def test_AZ03_every_field_is_named_by_hand() -> None:
     def below(cls: type) -> set[type]:
         return {cls}.union(*(below(sub) for sub in cls.__subclasses__()))
 
-    ours = [cls for cls in below(serializers.BaseSerializer) if cls.__module__.endswith(".api")]
+    ours = [cls for cls in below(serializers.BaseSerializer) if ".api" in cls.__module__]
     assert ours
     for cls in ours:
         assert not issubclass(cls, serializers.ModelSerializer) or isinstance(cls.Meta.fields, tuple | list), cls
@@ -126,9 +128,12 @@ def test_AZ03_fields_of_models_that_are_not_documented_are_refused(db: None, met
             assert getattr(api, method)(_address(path), sent).status_code in (400, 404, 409), model
 
 
-def test_every_view_names_a_scope_that_exists() -> None:
+def test_every_view_names_a_scope_that_exists_and_stands_behind_the_same_door() -> None:
     for _, view, _, _ in views():
         assert view.scope in scopes.RESOURCES, view
+        assert issubclass(view, Resource), view
+        assert view.authentication_classes == [BearerKey], view
+        assert view.permission_classes == [HasScope], view
 
 
 class TestAccess:
