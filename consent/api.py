@@ -58,8 +58,8 @@ class TopicView(ListModelMixin, RetrieveModelMixin, Resource):
     lookup_value_regex = r"[-\w]+"
     order = ("slug",)
 
-    def narrowed(self, queryset: QuerySet, archived: bool = False) -> QuerySet:
-        return queryset.filter(archived=archived)
+    def narrowed(self, queryset: QuerySet, **asked: Any) -> QuerySet:
+        return queryset.filter(archived=asked.get("archived", False))
 
     @extend_schema(responses={201: TopicFields})
     def create(self, request: Request) -> Response:
@@ -108,7 +108,7 @@ class EvidenceFields(Fields):
     wording = Text(max_length=8_000, help_text="The text that was shown, word for word.")
     locale = Text(max_length=20, help_text="The language that it was shown in.")
     at = serializers.DateTimeField(help_text="When they agreed.")
-    source = Text(max_length=200, help_text="Where: the form, the page, the call.")
+    source = Text(max_length=200, help_text="Where: the form, the page, the call.")  # type: ignore[assignment]
 
 
 class ConsentFields(Fields):

@@ -45,9 +45,9 @@ class _Asked:
 
 def seen(profile: Profile) -> str:
     """How far the person's ledger goes: a page bears it, so that what it sends back can be told to be out of date."""
-    found = Subject.objects.filter(profile=profile, current=True).values_list("ref", flat=True).first()
-    last = ConsentRecord.objects.filter(subject_ref=found).order_by("-seq").values_list("seq", flat=True).first()
-    return f"{found}:{last}" if last else ""
+    refs = Subject.objects.filter(profile=profile, current=True).values("ref")
+    last = ConsentRecord.objects.filter(subject_ref__in=refs).order_by("-seq").first()
+    return f"{last.subject_ref}:{last.seq}" if last else ""
 
 
 def choose(

@@ -1,6 +1,6 @@
 """What the preference page shows: each choice and how it came about, and how the person is written to."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -202,7 +202,7 @@ def _unasked(topic: Topic) -> str:
     return _("You get this until you say no.")
 
 
-_BLOCKED = {
+_BLOCKED: dict[str, Callable[[], str]] = {
     Suppression.Reason.HARD_BOUNCE: lambda: _("Messages to your address came back, so we no longer write to it."),
     Suppression.Reason.COMPLAINT: lambda: _("You marked a message as spam, so you get nothing but what you need."),
     Suppression.Reason.MANUAL: lambda: _("Our staff blocked your address, so we no longer write to it."),

@@ -12,6 +12,7 @@ from foundation.sql import statements
 Key = tuple[UUID, str, str]
 """A person, a topic and a channel."""
 
+_FIELDS = ("id", "profile_id", "topic", "channel", "state", "record", "since")
 _sql = statements("consent", "ledger")
 
 
@@ -42,4 +43,4 @@ def find(keys: Iterable[Key]) -> dict[Key, ConsentState]:
     """The same for many (person, topic, channel), as it stands; where it is a refusal of everything, that row."""
     profiles, topics, channels = [list(column) for column in zip(*keys, strict=True)] or [[], [], []]
     rows = _sql.rows("states", {"profiles": profiles, "topics": topics, "channels": channels})
-    return {(row[1], topic, channel): ConsentState(*row) for topic, channel, *row in rows}
+    return {(row[3], row[0], row[1]): ConsentState.from_db("default", _FIELDS, row[2:]) for row in rows}
