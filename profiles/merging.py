@@ -241,7 +241,7 @@ def _undoable(row: Merge, held: dict[UUID, Any], now: datetime) -> dict[str, Any
 def _relink(row: Merge, kept: dict[str, Any]) -> None:
     """Later merges into the same survivor must not give back a value that came with this one."""
     for later in Merge.objects.filter(survivor_id=row.survivor_id, undo__isnull=False, pk__gt=row.pk):
-        if values.forget_taken(later.undo["taken"], kept["taken"]):
+        if later.undo and values.forget_taken(later.undo["taken"], kept["taken"]):
             later.save(update_fields=["undo"])
 
 

@@ -25,6 +25,7 @@ class Account(models.Model):
     created_at = models.DateTimeField()
 
     class Meta:
+        verbose_name, verbose_name_plural = "company", "companies"
         indexes = [
             models.Index(fields=["name", "external_id"], name="account_in_order"),
             _beginning("account", "name"),
@@ -56,6 +57,7 @@ class Profile(models.Model):
     last_seen_at = models.DateTimeField()
 
     class Meta:
+        verbose_name, verbose_name_plural = "person", "people"
         indexes = [
             models.Index(fields=["email"]),
             models.Index(fields=["last_seen_at"]),
@@ -153,6 +155,9 @@ class EventType(models.Model):
     first_seen_at = models.DateTimeField()
     last_seen_at = models.DateTimeField()
 
+    class Meta:
+        verbose_name, verbose_name_plural = "thing that people do", "things that people do"
+
     def __str__(self) -> str:
         return self.name
 
@@ -177,6 +182,7 @@ class AttributeType(models.Model):
     last_seen_at = models.DateTimeField()
 
     class Meta:
+        verbose_name, verbose_name_plural = "thing that we know", "things that we know"
         constraints = [models.UniqueConstraint(fields=["of", "name"], name="one_attribute_a_name")]
 
     def __str__(self) -> str:
@@ -276,6 +282,7 @@ class RejectedEvent(models.Model):
     replayed_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
+        verbose_name, verbose_name_plural = "refused call", "refused calls"
         indexes = [
             models.Index(fields=["replayed_at"], condition=models.Q(replayed_at__isnull=False), name="refused_replayed")
         ]
@@ -304,4 +311,5 @@ class ImportJob(models.Model):
     finished_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
+        verbose_name = "import"
         constraints = [models.UniqueConstraint(fields=["kind", "digest"], name="one_import_a_file")]

@@ -8,6 +8,7 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import CharField, OuterRef, Q, QuerySet, Subquery
 from django.http import HttpRequest
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFilter
 from unfold.decorators import display
@@ -42,11 +43,12 @@ class RejectedEventAdmin(ReadOnlyAdmin):
 
     @display(description="What it was")
     def what(self, row: RejectedEvent) -> SafeString:
-        return wording.wide(" ".join(part for part in (row.type, row.name) if part) or "unreadable")
+        said = " ".join(part for part in (row.type, row.name) if part)
+        return format_html("<bdi>{}</bdi>", wording.shortened(said, 60) or "unreadable")
 
     @display(description="Came by")
     def source_(self, row: RejectedEvent) -> SafeString:
-        return wording.wide(row.source)
+        return format_html("<bdi>{}</bdi>", wording.shortened(row.source, 60))
 
     @display(description="When", ordering="received_at")
     def when(self, row: RejectedEvent) -> SafeString:
@@ -140,7 +142,7 @@ class IdentityConflictAdmin(ReadOnlyAdmin):
         return [
             Table(
                 title="Who they are now" if len(two) == 1 else "The two, side by side",
-                headers=["", "They"] if len(two) == 1 else ["", "The first", "The second"],
+                headers=["What", "They"] if len(two) == 1 else ["What", "The first", "The second"],
                 rows=[
                     ("Person", *(wording.link(one, page_of(one)) if links else str(one) for one in two)),
                     *((label, *(tell(one) for one in two)) for label, tell in _SIDES),

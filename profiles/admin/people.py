@@ -11,6 +11,7 @@ from django.db.models.functions import Coalesce
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import NoReverseMatch, reverse
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.decorators import display
 
@@ -55,11 +56,11 @@ class ProfileAdmin(ReadOnlyAdmin):
 
     @display(description="Email", ordering="email")
     def email_(self, profile: Profile) -> SafeString:
-        return wording.wide(profile.email) if profile.email else wording.quiet("unknown")
+        return format_html("<bdi>{}</bdi>", profile.email) if profile.email else wording.quiet("unknown")
 
     @display(description="Company")
     def company(self, profile: Profile) -> SafeString | str:
-        return wording.wide(profile.account) if profile.account else ""
+        return format_html("<bdi>{}</bdi>", profile.account) if profile.account else ""
 
     @display(description="Last seen", ordering="last_seen_at")
     def seen(self, profile: Profile) -> SafeString:

@@ -11,10 +11,10 @@ import io
 import re
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, BinaryIO, cast
 
 from foundation import strict_json
 from foundation.errors import Invalid
@@ -86,8 +86,8 @@ def _check_start(path: Path, start: bytes) -> None:
         raise Invalid.at("", f"{path.name} is one JSON list; write each of its objects on a line of its own.")
 
 
-def _opened(path: Path, is_packed: bool) -> IO[bytes]:
-    return gzip.open(path) if is_packed else path.open("rb")
+def _opened(path: Path, is_packed: bool) -> AbstractContextManager[BinaryIO]:
+    return cast(BinaryIO, gzip.open(path)) if is_packed else path.open("rb")
 
 
 @contextmanager

@@ -5,7 +5,7 @@ WITH taken AS (
         SELECT id FROM profiles_arrival ORDER BY id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
     ) RETURNING *
 ), renamed AS (
-    SELECT a.id, coalesce(t.renamed_to_id, t.id) AS name_id, a.day, a.n, a.last_at, a.profiles, a.times
+    SELECT a.id, coalesce(t.renamed_to_id, t.id) AS name_id, a.day, a.n, a.first_at, a.last_at, a.profiles, a.times
     FROM taken a JOIN profiles_eventtype t ON t.id = a.name_id
 ), counted AS (
     INSERT INTO profiles_eventcount AS c (name_id, day, n)
@@ -13,8 +13,12 @@ WITH taken AS (
     ON CONFLICT (name_id, day) DO UPDATE SET n = c.n + excluded.n
 ), grown AS (
     UPDATE profiles_eventtype t SET
-        volume = t.volume + r.n, last_seen_at = greatest(t.last_seen_at, r.last_at)
-    FROM (SELECT name_id, sum(n) AS n, max(last_at) AS last_at FROM renamed GROUP BY name_id) r
+        volume = t.volume + r.n,
+        first_seen_at = least(t.first_seen_at, r.first_at),
+        last_seen_at = CASE WHEN t.volume = 0 THEN r.last_at ELSE greatest(t.last_seen_at, r.last_at) END
+    FROM (
+        SELECT name_id, sum(n) AS n, min(first_at) AS first_at, max(last_at) AS last_at FROM renamed GROUP BY name_id
+    ) r
     WHERE t.id = r.name_id
 )
 SELECT r.id, r.name_id, s.profile, s.at FROM renamed r, unnest(r.profiles, r.times) AS s(profile, at)

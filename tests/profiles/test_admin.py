@@ -6,6 +6,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.contrib import admin
 from django.contrib.auth.models import Group
 from django.db import connection
 from django.test import Client
@@ -110,9 +111,8 @@ def test_who_may_not_see_it_gets_neither_list_nor_page(signed_in: Any, world: An
 
 @pytest.mark.parametrize("model", MODELS)
 def test_an_empty_list_says_how_it_fills(signed_in: Any, model: Any) -> None:
-    from django.contrib import admin
-
-    assert admin.site._registry[model].empty in _words(_text(signed_in("owner"), list_of(model)))
+    screen: Any = admin.site._registry[model]
+    assert screen.empty in _words(_text(signed_in("owner"), list_of(model)))
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -316,6 +316,7 @@ def test_names_from_outside_are_shown_as_text(signed_in: Any, now: datetime) -> 
     ingest.take(calls, source=bad, trust=Trust.SERVER, now=now)
     catalogue.observe(now)
     owner = signed_in("owner")
-    for model in (Profile, Account, EventType, AttributeType, RejectedEvent):
-        for address in (list_of(model), page_of(model._default_manager.first())):
+    models: tuple[Any, ...] = (Profile, Account, EventType, AttributeType, RejectedEvent)
+    for model in models:
+        for address in (list_of(model), page_of(model.objects.first())):
             assert bad not in _text(owner, address)

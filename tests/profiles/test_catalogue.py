@@ -205,6 +205,7 @@ def test_volumes_are_counted_as_events_arrive(send: Send, now: datetime) -> None
     assert catalogue.observe(now) == 4
     assert catalogue.observe(now) == 0
     assert (_type("x").volume, _type("x").volume_30_days) == (3, 2)
+    assert (_type("x").first_seen_at, _type("x").last_seen_at) == (now - timedelta(days=200), now)
     send(("ben", "x"))
     catalogue.observe(now + timedelta(days=2))
     assert (_type("x").volume, _type("x").volume_30_days) == (4, 2)
@@ -221,6 +222,7 @@ def test_an_import_of_long_ago_leaves_few_words_of_arrival(send: Send, now: date
         assert cursor.fetchone() == (1,)
     catalogue.observe(now)
     assert (_type("x").volume, _type("x").volume_30_days) == (300, 0)
+    assert _type("x").last_seen_at == now - timedelta(days=32)
 
 
 @_db
