@@ -267,8 +267,9 @@ def _stay(profile_ids: Iterable[UUID]) -> dict[UUID, UUID]:
     there: set[UUID] = set()
     while wanted := set(today.values()) - there:
         found = {id for (id,) in _sql.rows("share_people", {"ids": list(wanted)})}
-        became = merging.whoever(wanted - found)
-        today = {asked: became.get(id, id) for asked, id in today.items() if id not in wanted - found or id in became}
+        gone = wanted - found
+        became = merging.whoever(gone)
+        today = {asked: became.get(id, id) for asked, id in today.items() if id not in gone or id in became}
         there |= found
     return today
 
