@@ -9,6 +9,7 @@ from django.db import transaction
 
 from foundation import strict_json
 from foundation.errors import Invalid
+from foundation.wording import plural
 from profiles import calls, ingest
 from profiles.ingest import Trust
 from profiles.models import RejectedEvent
@@ -40,7 +41,7 @@ def replay(ids: Collection[int], *, now: datetime) -> Outcome:
                 row.replayed_at = now
             row.save(update_fields=["reason", "replayed_at"])
         if rows:
-            said = f"Tried {len(rows)} refused calls again: {taken} were taken."
+            said = f"Tried {plural(len(rows), 'refused call')} again: {taken} taken."
             audit.record("try again", "refused data", str(min(ids)) if len(ids) == 1 else "several", said, taken=taken)
     return Outcome(taken, refused)
 

@@ -109,6 +109,15 @@ def test_who_may_not_see_it_gets_neither_list_nor_page(signed_in: Any, world: An
     assert nobody.get(reverse("admin:profiles_story", args=[world[Profile].pk])).status_code == 403
 
 
+def test_a_viewer_sees_the_catalogue_and_no_person(signed_in: Any, world: Any) -> None:
+    viewer = signed_in("viewer")
+    kind = EventType.objects.get(name="report_exported")
+    said = _words(_text(viewer, page_of(kind)))
+    assert "format text pdf" in said and "Approve" not in said
+    assert list_of(Profile) not in _text(viewer, list_of(EventType))
+    assert viewer.get(list_of(Profile)).status_code == 403
+
+
 @pytest.mark.parametrize("model", MODELS)
 def test_an_empty_list_says_how_it_fills(signed_in: Any, model: Any) -> None:
     screen: Any = admin.site._registry[model]

@@ -35,7 +35,7 @@ def test_what_was_refused_is_taken_after_its_cause_is_mended(blocked: RejectedEv
     blocked.refresh_from_db()
     assert blocked.replayed_at == later
     entry = AuditEntry.objects.get(verb="try again")
-    assert (entry.target, entry.summary) == (str(blocked.pk), "Tried 1 refused calls again: 1 were taken.")
+    assert (entry.target, entry.summary) == (str(blocked.pk), "Tried 1 refused call again: 1 taken.")
 
 
 def test_what_was_taken_is_not_taken_twice(blocked: RejectedEvent, now: datetime) -> None:
