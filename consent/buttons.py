@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db import transaction
 from django.http import Http404
+from django.utils.translation import gettext as _
 
 from consent import choosing, forms, preferences, wordings
 from consent.choosing import Act
@@ -36,7 +37,7 @@ def press(posted: Mapping[str, str], visit: Visit, now: datetime) -> Said:
             case "link":
                 registry.mail_link.ask(visit.profile)
                 return {"mailed": bool(registry.mail_link)}
-    raise Conflict("This page does not know that button. Load it anew and try again.")
+    raise Conflict(_("This page does not know that button. Load it anew and try again."))
 
 
 def _save(posted: Mapping[str, str], visit: Visit, page: Page, now: datetime) -> Said:

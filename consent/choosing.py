@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from consent import ledger, states, subjects, tokens
 from consent.fold import Decision, folded
@@ -92,7 +93,7 @@ def undo(token: str, *, page: str, words: Wordings, now: datetime) -> tuple[Prof
     values = tokens.read("undo", token, now=now)
     subject = Subject.objects.filter(ref=values["subject"], current=True).first() if values else None
     if values is None or subject is None:
-        raise Conflict("This can be undone for an hour only, and that is over. Your choices are as you left them.")
+        raise Conflict(_("This can be undone for an hour only, and that is over. Your choices are as you left them."))
     with transaction.atomic():
         subjects.lock_to_write([subject.profile_id], now)
         choices = list(_reversed(subject, values["first"], values["last"], page, words))
