@@ -6,8 +6,8 @@ windows are exact to the microsecond.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from foundation import wording
@@ -18,6 +18,12 @@ from segments.places import Place
 from segments.question import Question, both, shifted
 
 ANY = "*"
+_COUNTS = "FROM profiles_eventday d"
+_OF_A_CUT_DAY = {  # column of the counts -> what it is of a day without the span, and of the events of one that is cut
+    "n": ("0", "count(*)"),
+    "first_at": ("NULL", "min(e.occurred_at)"),
+    "last_at": ("NULL", "max(e.occurred_at)"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +119,7 @@ def events(
     q: Question, names: tuple[str, ...], where: tuple[Where, ...], within: Span, *, everyone: bool = False
 ) -> Events:
     """The events of these names in the span, of those the question is about, or of `everyone`."""
+    within = replace(within, start=begun(q, names, within.start))
     tests = [named(q, names, "e.name_id"), *bounds(q, within, "e.occurred_at"), *(one.holds(q, "e") for one in where)]
     if everyone or not per_asked(q, within):
         if within.since:
@@ -128,106 +135,177 @@ def events(
     return Events("w.key", f"FROM w JOIN profiles_event e ON e.profile_id = w.profile_id WHERE {both(tests)}", False)
 
 
+def begun(q: Question, names: tuple[str, ...], start: datetime | None) -> datetime | None:
+    """`start`, or later where nothing of these names was done before: the months before are not even planned for."""
+    if ANY in names:
+        return start
+    since = q.names.since(names)
+    return start if since is None else since if start is None else max(start, since)
+
+
 def bounds(q: Question, within: Span, column: str) -> list[str]:
     low = [f"{column} >= {q.moment(within.start)}"] if within.start is not None else []
     return [*low, f"{column} < {q.moment(within.end)}"]
 
 
-@dataclass(frozen=True, slots=True)
-class Days:
-    """Daily counts `d` that touch a span: `FROM … WHERE …`; and whether a row lies wholly within or without it."""
-
-    source: str
-    inside: str
-    outside: str
-    events: str  # of a row that lies neither way: the events of the person, the name, the day and the span
-
-    def pick(self, whole: str, nothing: str, of_events: str) -> str:
-        """`whole` of a row within, `nothing` of one without, and of one that an edge cuts what the events say."""
-        cut = f"({of_events} {self.events})"
-        return f"CASE WHEN {self.inside} THEN {whole} WHEN {self.outside} THEN {nothing} ELSE {cut} END"
-
-
-def days(q: Question, names: tuple[str, ...], within: Span, *, everyone: bool = False) -> Days:
-    tests = [named(q, names, "d.name_id"), f"d.day <= {q.bind(_day(shifted(within.end, -INSTANT)), 'date')}"]
-    inside, outside = [f"d.last_at < {q.moment(within.end)}"], [f"d.first_at >= {q.moment(within.end)}"]
-    if within.start is not None:
-        tests.append(f"d.day >= {q.bind(_day(within.start), 'date')}")
-        inside.append(f"d.first_at >= {q.moment(within.start)}")
-        outside.append(f"d.last_at < {q.moment(within.start)}")
-    cut = [
-        "e.profile_id = d.profile_id AND e.name_id = d.name_id",
-        "e.occurred_at BETWEEN d.first_at AND d.last_at",
-        *bounds(q, within, "e.occurred_at"),
-    ]
-    return Days(
-        f"FROM profiles_eventday d WHERE {both(tests)}{'' if everyone else q.only('d.profile_id')}",
-        " AND ".join(inside),
-        " OR ".join(outside),
-        f"FROM profiles_event e WHERE {' AND '.join(cut)}",
-    )
-
-
-def _day(at: datetime) -> Any:
-    return at.astimezone(UTC).date()
-
-
+# ── Daily counts ─────────────────────────────────────────────────────────────────────────────────────────────────────
 def countable(q: Question, where: tuple[Where, ...], within: Span) -> bool:
     """Whether the daily counts can answer: they know nothing of properties, nor where somebody's own span begins."""
     return not (where or within.since or per_asked(q, within))
 
 
+def days(q: Question, names: tuple[str, ...], within: Span, column: str, *, everyone: bool = False) -> str:
+    """What was done within the span, as a relation of `key`, `name_id`, `day`, `n` and the `column` that is wanted.
+
+    A row is a person's day, or an event of a day that an edge of the span cuts. Rows whose `n` is 0 say nothing.
+    """
+    if within.start is not None and within.start >= within.end:
+        return "(SELECT profile_id AS key, name_id, day, n, first_at, last_at FROM profiles_eventday WHERE false)"
+    if q.among is None or everyone:
+        return _apart(q, names, within)
+    return _at_once(q, names, within, column)
+
+
+@dataclass(frozen=True, slots=True)
+class _Edge:
+    """A day that the span cuts: which rows of the counts it cuts, and what of their events lies within the span."""
+
+    day: str
+    cuts: str
+    start: datetime
+    end: datetime
+
+    def events(self, q: Question) -> str:
+        span = Span(self.start, self.end)
+        return " AND ".join(
+            [
+                "e.profile_id = d.profile_id AND e.name_id = d.name_id",
+                "e.occurred_at BETWEEN d.first_at AND d.last_at",
+                *bounds(q, span, "e.occurred_at"),
+            ]
+        )
+
+
+def _edges(q: Question, within: Span) -> list[_Edge]:
+    first, end = within.start, within.end
+    end_day = _midnight(shifted(end, -INSTANT))
+    cut_late = f"d.first_at < {q.moment(end)} AND d.last_at >= {q.moment(end)}"
+    if first is None:
+        return [_Edge(q.bind(end_day.date(), "date"), cut_late, end_day, end)]
+    day = _midnight(first)
+    cut_early = f"d.first_at < {q.moment(first)} AND d.last_at >= {q.moment(first)}"
+    if day == end_day:
+        cuts = f"(({cut_early}) OR ({cut_late})) AND d.last_at >= {q.moment(first)} AND d.first_at < {q.moment(end)}"
+        return [_Edge(q.bind(day.date(), "date"), cuts, first, end)]
+    return [
+        _Edge(q.bind(day.date(), "date"), cut_early, first, shifted(day, timedelta(days=1))),
+        _Edge(q.bind(end_day.date(), "date"), cut_late, end_day, end),
+    ]
+
+
+def _apart(q: Question, names: tuple[str, ...], within: Span) -> str:
+    """Over everybody: whole days by one scan of the counts, and each edge by one of its own, which is small."""
+    inside = f"{_reach(q, names, within)} AND {_inside(q, within)}"
+    parts = [f"SELECT d.profile_id AS key, d.name_id, d.day, d.n, d.first_at, d.last_at {_COUNTS} WHERE {inside}"]
+    parts += [
+        # LATERAL and OFFSET 0: the few events of the cut days are looked up one day at a time, whatever is estimated.
+        "SELECT d.profile_id, d.name_id, d.day, 1, c.occurred_at, c.occurred_at"
+        f" {_COUNTS} CROSS JOIN LATERAL (SELECT e.occurred_at FROM profiles_event e WHERE {edge.events(q)} OFFSET 0) c"
+        f" WHERE {named(q, names, 'd.name_id')} AND d.day = {edge.day} AND {edge.cuts}"
+        for edge in _edges(q, within)
+    ]
+    return f"({' UNION ALL '.join(parts)})"
+
+
+def _at_once(q: Question, names: tuple[str, ...], within: Span, column: str) -> str:
+    """Over some people: each row looked up once, and the events of a cut day where one is met."""
+    nothing, of_events = _OF_A_CUT_DAY[column]
+    cut = [
+        f"WHEN d.day = {edge.day} AND {edge.cuts}"
+        f" THEN (SELECT {of_events} FROM profiles_event e WHERE {edge.events(q)})"
+        for edge in _edges(q, within)
+    ]
+    value = f"CASE WHEN {_inside(q, within)} THEN d.{column} {' '.join(cut)} ELSE {nothing} END AS {column}"
+    reach = f"{_reach(q, names, within)}{q.only('d.profile_id')}"
+    return f"(SELECT d.profile_id AS key, d.name_id, d.day, {value} {_COUNTS} WHERE {reach})"
+
+
+def _reach(q: Question, names: tuple[str, ...], within: Span) -> str:
+    """The rows of the counts that the span may touch."""
+    tests = [
+        named(q, names, "d.name_id"),
+        f"d.day <= {q.bind(_midnight(shifted(within.end, -INSTANT)).date(), 'date')}",
+    ]
+    if within.start is not None:
+        tests.append(f"d.day >= {q.bind(_midnight(within.start).date(), 'date')}")
+    return " AND ".join(tests)
+
+
+def _inside(q: Question, within: Span) -> str:
+    low = [f"d.first_at >= {q.moment(within.start)}"] if within.start is not None else []
+    return " AND ".join([*low, f"d.last_at < {q.moment(within.end)}"])
+
+
+def _midnight(at: datetime) -> datetime:
+    return at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+# ── Tables ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+def figures(
+    q: Question,
+    names: tuple[str, ...],
+    where: tuple[Where, ...],
+    within: Span,
+    *,
+    of_days: str,
+    of_events: str,
+    column: str = "n",
+) -> str:
+    """A table of `of_days`, worked out from a `column` of the counts `r` where they can tell, else of `of_events`."""
+    if countable(q, where, within):
+        return q.table(f"SELECT r.key, {of_days} FROM {days(q, names, within, column)} r GROUP BY 1")
+    raw = events(q, names, where, within)
+    return q.table(f"SELECT {raw.key} AS key, {of_events} {raw.source} GROUP BY 1", by_person=raw.by_person)
+
+
 def tally(q: Question, names: tuple[str, ...], where: tuple[Where, ...], within: Span) -> str:
     """A table with `n`: how often those who did it did it. Nobody has 0: they have no row."""
-    body, by_person = counted(q, names, where, within)
-    return q.table(body, by_person=by_person)
+    return figures(q, names, where, within, of_days="sum(r.n) AS n", of_events="count(*) AS n")
 
 
-def counted(
-    q: Question, names: tuple[str, ...], where: tuple[Where, ...], within: Span, *, everyone: bool = False
-) -> tuple[str, bool]:
-    """The same as a statement with `key` and `n`, and whether the key is the person."""
-    if where or not (everyone or countable(q, where, within)):
-        raw = events(q, names, where, within, everyone=everyone)
-        return f"SELECT {raw.key} AS key, count(*) AS n {raw.source} GROUP BY 1", raw.by_person
-    rows = days(q, names, within, everyone=everyone)
-    count = rows.pick("d.n", "0", "SELECT count(*)")
-    return f"SELECT d.profile_id AS key, sum({count}) AS n {rows.source} GROUP BY 1", True
+def tally_of_all(q: Question, names: tuple[str, ...], where: tuple[Where, ...], within: Span) -> str:
+    """The same as a statement about everybody, whoever the question is about."""
+    if where:
+        raw = events(q, names, where, within, everyone=True)
+        return f"SELECT {raw.key} AS key, count(*) AS n {raw.source} GROUP BY 1"
+    return f"SELECT r.key, sum(r.n) AS n FROM {days(q, names, within, 'n', everyone=True)} r GROUP BY 1"
 
 
 def extreme(q: Question, names: tuple[str, ...], which: str, within: Span) -> str:
     """A table with `at`: when those who did it did it last, or first, within the span."""
     pick = "max" if which == "last" else "min"
-    if not countable(q, (), within):
-        raw = events(q, names, (), within)
-        body = f"SELECT {raw.key} AS key, {pick}(e.occurred_at) AS at {raw.source} GROUP BY 1"
-        return q.table(body, by_person=raw.by_person)
-    rows = days(q, names, within)
-    at = rows.pick(f"d.{which}_at", "NULL", f"SELECT {pick}(e.occurred_at)")
-    return q.table(f"SELECT d.profile_id AS key, {pick}({at}) AS at {rows.source} GROUP BY 1")
+    of_days, of_events = f"{pick}(r.{which}_at) AS at", f"{pick}(e.occurred_at) AS at"
+    return figures(q, names, (), within, of_days=of_days, of_events=of_events, column=f"{which}_at")
 
 
 def kinds_done(q: Question, names: tuple[str, ...], where: tuple[Where, ...], within: Span) -> str:
     """A table with `n`: how many different things somebody did, by the name that each has today."""
-    if countable(q, where, within):
-        rows = days(q, names, within)
-        did = rows.pick("true", "false", "SELECT count(*) > 0")
-        source, key, by_person = f"{rows.source} AND ({did})", "d.profile_id", True
-        number = "d.name_id"
-    else:
-        raw = events(q, names, where, within)
-        source, key, by_person, number = raw.source, raw.key, raw.by_person, "e.name_id"
-    body = f"SELECT {key} AS key, count(DISTINCT {q.names.today(q, number)}) AS n {source} GROUP BY 1"
-    return q.table(body, by_person=by_person)
+    of_days = f"count(DISTINCT {q.names.today(q, 'r.name_id')}) FILTER (WHERE r.n > 0) AS n"
+    of_events = f"count(DISTINCT {q.names.today(q, 'e.name_id')}) AS n"
+    return figures(q, names, where, within, of_days=of_days, of_events=of_events)
 
 
 def days_active(q: Question, names: tuple[str, ...], where: tuple[Where, ...], within: Span) -> str:
     """A table with `n`: on how many days, in the project's zone, somebody did it."""
-    if zone_name() == "UTC" and countable(q, where, within):
-        rows = days(q, names, within)
-        did = rows.pick("true", "false", "SELECT count(*) > 0")
-        return q.table(f"SELECT d.profile_id AS key, count(DISTINCT d.day) AS n {rows.source} AND ({did}) GROUP BY 1")
+    of_events = f"count(DISTINCT (e.occurred_at AT TIME ZONE {q.zone})::date) AS n"
+    if zone_name() == "UTC":  # the days of the counts
+        of_days = "count(DISTINCT r.day) FILTER (WHERE r.n > 0) AS n"
+        return figures(q, names, where, within, of_days=of_days, of_events=of_events)
     raw = events(q, names, where, within)
-    day = f"(e.occurred_at AT TIME ZONE {q.zone})::date"
-    body = f"SELECT {raw.key} AS key, count(DISTINCT {day}) AS n {raw.source} GROUP BY 1"
-    return q.table(body, by_person=raw.by_person)
+    return q.table(f"SELECT {raw.key} AS key, {of_events} {raw.source} GROUP BY 1", by_person=raw.by_person)
+
+
+def any_before(q: Question, names: tuple[str, ...], end: datetime) -> str:
+    """Whether the person did it before `end`: one look at the person's counts, whose first times are exact."""
+    test = f"d.profile_id = p.id AND {named(q, names, 'd.name_id')} AND d.first_at < {q.moment(end)}"
+    return f"((SELECT true {_COUNTS} WHERE {test} LIMIT 1) IS TRUE)"

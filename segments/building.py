@@ -18,7 +18,7 @@ from profiles.models import Pulse
 from segments import live
 from segments.live import Live
 from segments.models import Cause, Membership, Segment
-from segments.question import Question, ask, widen
+from segments.question import Question, ask, planned
 
 _sql = statements("segments", "membership")
 _MAKING = 0
@@ -132,12 +132,12 @@ def suspects(one: Live, *, now: datetime, limit: int) -> list[Any]:
 
 
 def _run(text: str, one: Live, now: datetime, **params: object) -> list[tuple[Any, ...]]:
-    widen()
     q = Question(now, one.condition.names())
     answer, bound = q.select(["p.id AS id"], one.condition.holds(q))
-    [(before, _)] = ask(_TIMEOUT, {"limit": str(int(settings.SEGMENT_TIMEOUT_SECONDS * 1000))})
-    rows = ask(text.replace("%s", answer, 1), {**bound, **params, "segment": one.id, "now": now})
-    ask(_TIMEOUT, {"limit": before})  # where the question fails, its savepoint takes the limit back
+    with planned(wide=True):
+        [(before, _)] = ask(_TIMEOUT, {"limit": str(int(settings.SEGMENT_TIMEOUT_SECONDS * 1000))})
+        rows = ask(text.replace("%s", answer, 1), {**bound, **params, "segment": one.id, "now": now})
+        ask(_TIMEOUT, {"limit": before})
     return rows
 
 

@@ -60,6 +60,10 @@ class _Pass:
         self.standing, self.taken, self.now = standing, taken, now
         self.people = [one.profile_id for one in taken]
         self.changes: list[Change] = []
+        # Those of whom the same is new: what bears on one bears on all.
+        self._alike: dict[object, list[Taken]] = {}
+        for one in taken:
+            self._alike.setdefault((one.causes, one.names, one.attributes), []).append(one)
         self._put_off: list[tuple[int | None, UUID, Cause]] = []
 
     def run(self) -> list[Change]:
@@ -82,11 +86,13 @@ class _Pass:
     def _why(self, one: Live, new: set[UUID], late: dict[int | None, _Why]) -> _Why:
         """Of whom this segment is asked, and why."""
         why: _Why = {}
-        for taken in self.taken:
-            if taken.profile_id in new and not one.needs.whole:
-                why[taken.profile_id] = live.strongest(taken.causes)
-            elif cause := one.asks_of(taken, self.standing.touched):
-                why[taken.profile_id] = cause
+        for alike in self._alike.values():
+            cause = one.asks_of(alike[0], self.standing.touched)
+            for taken in alike:
+                if taken.profile_id in new and not one.needs.whole:
+                    why[taken.profile_id] = live.strongest(taken.causes)
+                elif cause is not None:
+                    why[taken.profile_id] = cause
         for change in self.changes:
             if change.slug in one.needs.segments:
                 why.setdefault(change.profile_id, change.cause)

@@ -4,9 +4,10 @@ Each leaf joins a *table* (a derived one, at most one row a person) and answers 
 is true or false and never NULL, so that groups are plain `AND`, `OR` and `NOT`. Values are bound parameters alone.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -16,9 +17,19 @@ from django.db import connection, transaction
 from segments.moments import zone_name
 
 TRUE, FALSE = "true", "false"
-_WIDE = "SELECT set_config('work_mem', '128MB', true), set_config('jit', 'off', true)"
+# Over everybody: hash in memory, and never loop over one table for each row of another, which a wrong estimate (there
+# are no statistics on derived tables) would make a loop of millions. Small lookups are written as the loops they are.
+_WIDE = {"work_mem": "128MB", "jit": "off", "enable_nestloop": "off"}
+# Over some people: no help from other processes, which takes longer to call than it saves.
+_NARROW = {"max_parallel_workers_per_gather": "0", "jit": "off"}
+_PLAN = """
+    SELECT array_agg(current_setting(name)), array_agg(set_config(name, value, true))
+    FROM unnest(%(names)s::text[], %(values)s::text[]) AS s(name, value)
+"""
 _TYPES = """
-    SELECT t.id, t.name, coalesce(t.renamed_to_id, t.id) FROM profiles_eventtype t
+    SELECT t.id, t.name, coalesce(t.renamed_to_id, t.id),
+        (SELECT min(d.day) FROM profiles_eventday d WHERE d.name_id = t.id)
+    FROM profiles_eventtype t
     WHERE t.name = ANY(%(names)s::text[]) OR starts_with(t.name, '$') OR t.renamed_to_id IS NOT NULL
         OR t.id IN (SELECT renamed_to_id FROM profiles_eventtype)
 """
@@ -45,11 +56,12 @@ class Asked:
 class Names:
     """The numbers under which events of a name are stored: its own, and those of the names that became or were it."""
 
-    def __init__(self, rows: Iterable[tuple[int, str, int]]) -> None:
+    def __init__(self, rows: Iterable[tuple[int, str, int, date | None]]) -> None:
         rows = list(rows)
-        self._renamed = {number: today for number, _, today in rows}
-        self._numbers = {name: number for number, name, _ in rows}
-        self.ours = sorted(number for number, name, _ in rows if name.startswith("$"))
+        self._renamed = {number: today for number, _, today, _ in rows}
+        self._numbers = {name: number for number, name, _, _ in rows}
+        self._since = {number: day for number, _, _, day in rows if day is not None}
+        self.ours = sorted(number for number, name, _, _ in rows if name.startswith("$"))
 
     @classmethod
     def of(cls, names: Collection[str]) -> "Names":
@@ -61,6 +73,12 @@ class Names:
             return set()
         today = self._today(self._numbers[name])
         return {number for number in self._renamed if self._today(number) == today}
+
+    def since(self, names: Iterable[str]) -> datetime | None:
+        """A moment before which nothing of these names was done; None if nothing was at all."""
+        numbers: set[int] = set().union(*(self.numbers(name) for name in names))
+        day = min((self._since[number] for number in numbers if number in self._since), default=None)
+        return datetime.combine(day, time(), UTC) if day else None
 
     def today(self, q: "Question", column: str) -> str:
         """The number of the name that a stored number has today, as SQL: of renamed ones, that of the new name."""
@@ -171,16 +189,19 @@ class Question:
 
     def rows(self, columns: Sequence[str], where: str = TRUE) -> list[tuple[Any, ...]]:
         text, params = self.select(columns, where)
-        if self.among is not None:
-            return ask(text, params)
-        with transaction.atomic():
-            widen()
+        with planned(wide=self.among is None):
             return ask(text, params)
 
 
-def widen() -> None:
-    """Lets questions about everybody hash in memory, until the transaction ends."""
-    ask(_WIDE, {})
+@contextmanager
+def planned(*, wide: bool) -> Iterator[None]:
+    """Within it PostgreSQL plans for questions about everybody, or about some."""
+    settings = _WIDE if wide else _NARROW
+    names = list(settings)
+    with transaction.atomic(savepoint=False):
+        [(before, _)] = ask(_PLAN, {"names": names, "values": list(settings.values())})
+        yield
+        ask(_PLAN, {"names": names, "values": before})
 
 
 def ask(text: str, params: Mapping[str, Any]) -> list[tuple[Any, ...]]:

@@ -30,12 +30,19 @@ class Recency(Leaf):
     def answer(self, q: Question) -> Answer:
         edge = shifted(q.at, -self.value.length)
         ever = behaviour.span(None, q.at)
-        # The last time is recent if there is any recent one: then what is older need not be read.
-        recent = self.op == "within_last" and self.which == "last" and not q.explaining
-        within = Span(shifted(q.at, INSTANT - self.value.length), ever.end) if recent else ever
-        at = f"{behaviour.extreme(q, self.name, self.which, within)}.at"
-        holds = f"{at} > {q.moment(edge)}" if self.op == "within_last" else f"{at} <= {q.moment(edge)}"
-        return Answer(f"({holds}) IS TRUE", (at,))
+        if not behaviour.countable(q, (), ever):
+            at = f"{behaviour.extreme(q, self.name, self.which, ever)}.at"
+            holds = f"{at} > {q.moment(edge)}" if self.op == "within_last" else f"{at} <= {q.moment(edge)}"
+            return Answer(f"({holds}) IS TRUE", (at,))
+        found = (f"{behaviour.extreme(q, self.name, self.which, ever)}.at",) if q.explaining else ()
+        # Nothing needs the whole history: whether there is something before the edge, and whether there is after it.
+        before = behaviour.any_before(q, self.name, shifted(edge, INSTANT))
+        if self.op == "more_than_ago" and self.which == "first":
+            return Answer(before, found)
+        since = f"({behaviour.tally(q, self.name, (), Span(shifted(edge, INSTANT), ever.end))}.n > 0) IS TRUE"
+        if self.op == "within_last":
+            return Answer(since if self.which == "last" else f"({since} AND NOT {before})", found)
+        return Answer(f"(NOT {since} AND {before})", found)
 
     def clause(self) -> str:
         how = f"within the last {self.value}" if self.op == "within_last" else f"more than {self.value} ago"

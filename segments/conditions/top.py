@@ -42,7 +42,7 @@ class Top(Leaf):
     where: tuple[Where, ...] = fields.asks(behaviour.wheres, default=())
 
     def answer(self, q: Question) -> Answer:
-        counts, _ = behaviour.counted(q, self.name, self.where, behaviour.span(self.window, q.at), everyone=True)
+        counts = behaviour.tally_of_all(q, self.name, self.where, behaviour.span(self.window, q.at))
         share = q.bind(self.percent, "numeric")
         ranked = (
             "SELECT c.key, c.n, rank() OVER (ORDER BY c.n DESC) AS place, count(*) OVER () AS people"

@@ -13,7 +13,6 @@ from hypothesis import HealthCheck, Phase, given, note, settings
 from hypothesis import strategies as st
 
 from segments.language import Asked, Scope, parse
-from segments.models import Membership  # noqa: F401 (the app is loaded)
 from tests.segments import reference, strategies
 from tests.segments.reference import Frame
 from tests.segments.world import Done, Someone, settle
@@ -21,7 +20,7 @@ from tests.segments.world import Done, Someone, settle
 pytestmark = pytest.mark.django_db
 NIGHTLY = os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
 thorough = settings(
-    max_examples=3_000 if NIGHTLY else 60,
+    max_examples=3_000 if NIGHTLY else 120,
     deadline=None,
     suppress_health_check=list(HealthCheck),
     phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink],
@@ -87,7 +86,7 @@ def test_each_of_those_asked_is_answered_from_where_they_began(
                 assert (one.key in found) == reference.holds(condition, person, frame), (one, person)
 
 
-@settings(parent=thorough, max_examples=600 if NIGHTLY else 30)
+@settings(parent=thorough, max_examples=600 if NIGHTLY else 50)
 @given(
     people=strategies.people(),
     asked=st.lists(st.tuples(strategies.conditions(), ats), min_size=3, max_size=6),

@@ -1,0 +1,333 @@
+"""How fast the condition language answers, next to plain SQL written by hand for the same question in the same run.
+
+    python -m benchmarks.segments [--people 20000] [--events 2000000] [--explain S2]
+
+The nine questions are asked of everybody; then 500 touched people are refreshed in 50 segments, and an hour passes.
+The hand-written SQL reads raw events in the most obvious way, and gives the same answer, which is checked.
+"""
+
+import argparse
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+AT = datetime(2026, 11, 24, 10, 30, tzinfo=UTC)
+# Times of what plain SQL takes in the same run. Above these something is wrong; docs say what is usual.
+AT_MOST = 3.0
+REFRESH_AT_MOST = 0.4  # seconds, for 500 people in 50 segments, on a machine that others use too
+MONTH = {"last": {"days": 30}}
+
+PEOPLE = """
+    INSERT INTO profiles_profile (id, external_id, first_seen_at, last_seen_at, attributes, attribute_times, email)
+    SELECT md5('person' || n)::uuid, 'person-' || n, %(at)s::timestamptz - interval '200 days', %(at)s,
+        jsonb_build_object('plan', (ARRAY['free', 'trial', 'pro', 'team'])[1 + n %% 4], 'mrr', (n * 7919) %% 400),
+        '{}', 'p' || n || '@example.com'
+    FROM generate_series(1, %(people)s) n
+"""
+TYPES = """
+    INSERT INTO profiles_eventtype
+        (id, name, status, description, required, properties, volume, volume_30_days, first_seen_at, last_seen_at)
+    SELECT n, coalesce((ARRAY['feature_used', 'report_exported', 'signed_up', 'invited'])[n], 'event_' || n),
+        'new', '', '{}', '{}', 0, 0, %(at)s, %(at)s
+    FROM generate_series(1, 40) n
+"""
+EVENTS = """
+    INSERT INTO profiles_event (message_id, profile_id, name_id, occurred_at, received_at, properties)
+    SELECT 'm' || n, md5('person' || (1 + floor(%(people)s * power(random(), 1.5))::int))::uuid,
+        least(40, 1 + floor(power(40, random()) - 0.999)::int), t, t,
+        jsonb_build_object('format', (ARRAY['pdf', 'csv', 'xlsx'])[1 + n %% 3], 'feature', 'f' || (n * 31) %% 17)
+    FROM (SELECT n, %(at)s::timestamptz - random() * interval '180 days' AS t FROM generate_series(1, %(events)s) n) g
+    ORDER BY t
+"""
+DAYS = """
+    INSERT INTO profiles_eventday (profile_id, name_id, day, n, first_at, last_at)
+    SELECT profile_id, name_id, (occurred_at AT TIME ZONE 'UTC')::date, count(*), min(occurred_at), max(occurred_at)
+    FROM profiles_event GROUP BY 1, 2, 3
+"""
+
+S2 = {"kind": "event", "name": "feature_used", "count": {"op": "gte", "value": 5}, "window": MONTH}
+S4 = {
+    "kind": "event",
+    "name": "report_exported",
+    "where": [{"property": "format", "op": "is", "value": "pdf"}],
+    "count": {"op": "gte", "value": 3},
+    "window": {"last": {"days": 90}},
+}
+S1 = {
+    "all": [
+        {"kind": "attribute", "name": "plan", "op": "is", "value": "pro"},
+        {"kind": "attribute", "name": "mrr", "op": "gt", "value": 100},
+    ]
+}
+S7 = {"kind": "trend", "name": "*", "window": {"days": 7}, "op": "falls_by", "percent": 50}
+QUESTIONS: dict[str, tuple[str, Any, str]] = {
+    "S1": (
+        "plan is pro and mrr above 100",
+        S1,
+        "SELECT id FROM profiles_profile WHERE attributes->>'plan' = 'pro' AND (attributes->>'mrr')::numeric > 100",
+    ),
+    "S2": (
+        "feature used 5 times in 30 days",
+        S2,
+        "SELECT profile_id FROM profiles_event WHERE name_id = 1 AND occurred_at > {at} - interval '30 days'"
+        " AND occurred_at <= {at} GROUP BY 1 HAVING count(*) >= 5",
+    ),
+    "S3": (
+        "active 30 to 14 days ago, not since",
+        {
+            "all": [
+                {"kind": "recency", "name": "*", "op": "within_last", "value": {"days": 30}},
+                {"kind": "recency", "name": "*", "op": "more_than_ago", "value": {"days": 14}},
+            ]
+        },
+        "SELECT profile_id FROM profiles_event WHERE occurred_at <= {at} GROUP BY 1"
+        " HAVING max(occurred_at) <= {at} - interval '14 days' AND max(occurred_at) > {at} - interval '30 days'",
+    ),
+    "S4": (
+        "3 exports as PDF in 90 days",
+        S4,
+        "SELECT profile_id FROM profiles_event WHERE name_id = 2 AND occurred_at > {at} - interval '90 days'"
+        " AND occurred_at <= {at} AND properties->>'format' = 'pdf' GROUP BY 1 HAVING count(*) >= 3",
+    ),
+    "S5": (
+        "5 different features in 30 days",
+        {
+            "kind": "measure",
+            "name": "feature_used",
+            "of": "distinct",
+            "property": "feature",
+            "op": "gte",
+            "value": 5,
+            "window": MONTH,
+        },
+        "SELECT profile_id FROM profiles_event WHERE name_id = 1 AND occurred_at > {at} - interval '30 days'"
+        " AND occurred_at <= {at} GROUP BY 1 HAVING count(DISTINCT properties->'feature') >= 5",
+    ),
+    "S6": (
+        "signed up, then exported within 7 days",
+        {"kind": "sequence", "steps": [{"name": "signed_up"}, {"name": "report_exported"}], "within": {"days": 7}},
+        "SELECT DISTINCT a.profile_id FROM profiles_event a WHERE a.name_id = 3 AND a.occurred_at <= {at} AND EXISTS ("
+        "SELECT 1 FROM profiles_event b WHERE b.profile_id = a.profile_id AND b.name_id = 2"
+        " AND b.occurred_at > a.occurred_at AND b.occurred_at <= a.occurred_at + interval '7 days'"
+        " AND b.occurred_at <= {at})",
+    ),
+    "S7": (
+        "half as much as the week before",
+        S7,
+        "SELECT profile_id FROM profiles_event WHERE occurred_at > {at} - interval '14 days' AND occurred_at <= {at}"
+        " GROUP BY 1 HAVING count(*) FILTER (WHERE occurred_at <= {at} - interval '7 days') > 0"
+        " AND 2 * count(*) FILTER (WHERE occurred_at > {at} - interval '7 days')"
+        " <= count(*) FILTER (WHERE occurred_at <= {at} - interval '7 days')",
+    ),
+    "S8": (
+        "the most active tenth in 30 days",
+        {"kind": "top", "name": "feature_used", "percent": 10, "window": MONTH},
+        "SELECT profile_id FROM (SELECT profile_id, rank() OVER (ORDER BY count(*) DESC) AS r, count(*) OVER () AS n"
+        " FROM profiles_event WHERE name_id = 1 AND occurred_at > {at} - interval '30 days' AND occurred_at <= {at}"
+        " GROUP BY 1) x WHERE r <= ceil(n * 0.1)",
+    ),
+    "S9": (
+        "four of these with and, or, not",
+        {"all": [{"any": [S1, S2]}, {"not": S7}, {"not": S4}]},
+        "SELECT p.id FROM profiles_profile p"
+        " WHERE ((attributes->>'plan' = 'pro' AND (attributes->>'mrr')::numeric > 100)"
+        " OR p.id IN ({S2})) AND p.id NOT IN ({S7}) AND p.id NOT IN ({S4})",
+    ),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--people", type=int, default=20_000)
+    parser.add_argument("--events", type=int, default=2_000_000)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--explain", default="", help="print the plan of this question, such as S2 (or refresh)")
+    options = parser.parse_args()
+    with _server():
+        _fill(options.people, options.events)
+        slow = _nine(options)
+        slow += _touched(options)
+    if slow:
+        sys.exit(f"too slow: {'; '.join(slow)}")
+
+
+@contextmanager
+def _server() -> Iterator[None]:
+    """An embedded server of our own, migrated."""
+    with tempfile.TemporaryDirectory(prefix="cairn-bench-") as home, ExitStack() as held:
+        for name in ("DATABASE_URL", "DATABASE_OWNER_URL"):
+            os.environ.pop(name, None)
+        os.environ |= {
+            "CAIRN_HOME": home,
+            "CAIRN_CLOCK": "manual",
+            "CAIRN_WAKE_UPS": "off",
+            "DJANGO_SETTINGS_MODULE": "config.settings",
+            "LOG_LEVEL": "WARNING",
+        }
+        from config.embedded import lending
+
+        held.enter_context(lending.borrowed())
+        import django
+
+        django.setup()
+        from django.core.management import call_command
+        from django.db import connections
+
+        held.callback(connections.close_all)
+        call_command("migrate", verbosity=0)
+        yield
+
+
+def _fill(people: int, events: int) -> None:
+    from django.db import connections
+
+    began = time.perf_counter()
+    with connections["owner"].cursor() as cursor:
+        cursor.execute("SELECT setseed(0.5)")
+        for statement in (PEOPLE, TYPES, EVENTS, DAYS):
+            cursor.execute(statement, {"people": people, "events": events, "at": AT})
+        cursor.execute("INSERT INTO segments_watch (profile_id) SELECT id FROM profiles_profile")
+        cursor.execute("VACUUM ANALYZE")
+    print(f"{people:,} people and {events:,} events over 180 days, made in {time.perf_counter() - began:.0f} s\n")
+
+
+def _nine(options: argparse.Namespace) -> list[str]:
+    from django.db import connection
+
+    from segments.language import parse
+    from segments.question import Question, ask
+
+    at = f"timestamptz '{AT.isoformat()}'"
+    by_hand = {key: sql.replace("{at}", at) for key, (_, _, sql) in QUESTIONS.items()}
+    slow = []
+    print(f"{'':38} {'people':>8} {'ours':>9} {'by hand':>9} {'ratio':>6}")
+    ratios = []
+    for key, (name, definition, _) in QUESTIONS.items():
+        condition = parse(definition)
+        sql = by_hand[key]
+        for inner in by_hand:
+            sql = sql.replace(f"{{{inner}}}", by_hand[inner])
+
+        def hand(sql: str = sql) -> set[Any]:
+            with connection.cursor() as cursor:
+                cursor.execute(sql)
+                return {row[0] for row in cursor.fetchall()}
+
+        ours, found = _timed(lambda condition=condition: condition.matching(None, at=AT), options.rounds)
+        plain, expected = _timed(hand, options.rounds)
+        ratios.append(ours / plain)
+        wrong = "" if found == expected else "   DIFFERENT ANSWERS"
+        figures = f"{ours * 1000:>6.0f} ms {plain * 1000:>6.0f} ms {ours / plain:>6.2f}"
+        print(f"{key} {name:<35} {len(found):>8,} {figures}{wrong}")
+        if wrong or ours > AT_MOST * plain + 0.02:
+            slow.append(f"{key} {name}{wrong}")
+        if options.explain == key:
+            q = Question(AT, condition.names())
+            text, params = q.select(["p.id"], condition.holds(q))
+            print("\n".join(row[0] for row in ask(f"EXPLAIN (ANALYZE, BUFFERS) {text}", params)))
+    print(f"geometric mean of the ratios: {statistics.geometric_mean(ratios):.2f}\n")
+    return slow
+
+
+def _timed(ask: Callable[[], Any], rounds: int) -> tuple[float, Any]:
+    ask()
+    times = []
+    for _ in range(rounds):
+        began = time.perf_counter()
+        found = ask()
+        times.append(time.perf_counter() - began)
+    return statistics.median(times), found
+
+
+def _fifty() -> Iterator[tuple[str, Any]]:
+    """Fifty segments such as teams have: on counts and recency, values, properties, order, and each other."""
+    for n in range(15):
+        yield f"count-{n}", {**S2, "name": f"event_{5 + n}", "count": {"op": "gte", "value": 1 + n % 4}}
+    for n in range(8):
+        yield (
+            f"gone-{n}",
+            {
+                "kind": "recency",
+                "name": ["*", f"event_{9 + n}"][n % 2],
+                "op": "more_than_ago",
+                "value": {"days": 7 + n},
+            },
+        )
+    for n in range(8):
+        yield f"value-{n}", {"all": [{"kind": "attribute", "name": "mrr", "op": "gt", "value": 40 * n}, S1]}
+    for n in range(5):
+        yield f"export-{n}", {**S4, "count": {"op": "gte", "value": 1 + n}}
+    for n in range(4):
+        yield f"trend-{n}", {**S7, "percent": 20 + 15 * n}
+    for n in range(3):
+        yield f"order-{n}", {**QUESTIONS["S6"][1], "within": {"days": 2 + n}}
+    for n in range(3):
+        yield f"figure-{n}", {**QUESTIONS["S5"][1], "value": 3 + n}
+    for n in range(4):
+        yield (
+            f"both-{n}",
+            {"all": [{"kind": "segment", "slug": f"count-{n}"}, {"not": {"kind": "segment", "slug": f"gone-{n}"}}]},
+        )
+
+
+def _touched(options: argparse.Namespace) -> list[str]:
+    from django.db import connection, transaction
+
+    from profiles.models import EventType, Profile
+    from profiles.pulses import Taken
+    from segments import definitions, membership, sweep
+    from segments.models import Membership
+
+    began = time.perf_counter()
+    for slug, definition in _fifty():
+        definitions.save(slug, definition=definition, status="live", now=AT)
+    built = time.perf_counter() - began
+    print(f"50 segments saved and built, {Membership.objects.count():,} memberships: {built:.1f} s")
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE segments_membership")
+
+    names = frozenset(EventType.objects.values_list("id", flat=True))
+    people = list(Profile.objects.order_by("id").values_list("id", flat=True)[:1_000])
+
+    def refresh(count: int, now: datetime) -> int:
+        taken = [Taken(id, frozenset({"event"}), names, frozenset(), (), None, None) for id in people[:count]]
+        with transaction.atomic():
+            found = membership.refresh(taken, now=now)
+            transaction.set_rollback(True)
+        return len(found)
+
+    slow = []
+    for count in (50, 500, 1_000):
+        took, found = _timed(lambda count=count: refresh(count, AT + timedelta(hours=1)), options.rounds)
+        print(f"{count:>5,} touched people in 50 segments, {found:>4,} changes: {took * 1000:>5.0f} ms")
+        if count == 500 and took > REFRESH_AT_MOST:
+            slow.append(f"500 touched people in 50 segments took {took:.2f} s")
+    if options.explain == "refresh":
+        _explain_refresh(people[:500])
+    began = time.perf_counter()
+    moved = sweep.tick(AT + timedelta(hours=1))
+    print(
+        f"an hour passes: {moved:,} people touched by the sweep of 50 segments in {time.perf_counter() - began:.2f} s"
+    )
+    return slow
+
+
+def _explain_refresh(people: list[Any]) -> None:
+    from segments import live
+    from segments.question import Names, Question, ask
+
+    todo = live.read().levels[0]
+    names = Names.of(set().union(*(one.needs.events for one in todo)) | {"*"})
+    q = Question(AT + timedelta(hours=1), names, among=people)
+    text, params = q.select(["p.id", *(one.condition.holds(q) for one in todo)])
+    print("\n".join(row[0] for row in ask(f"EXPLAIN (ANALYZE, BUFFERS) {text}", params)))
+
+
+if __name__ == "__main__":
+    main()
