@@ -27,7 +27,8 @@ from profiles.models import RejectedEvent, Tombstone
 __all__ = ["Ours", "Receipt", "Trust", "emit", "take"]
 
 _TRIES = 6
-_TIES = {"40001", "40P01"}  # serialization failure, deadlock: the same again may well go through
+_MOST_OVERTAKEN = 200
+_TIES = {"40001", "40P01"}  # serialization failure, deadlock
 _sql = statements("profiles", "ingest")
 T = TypeVar("T")
 M = TypeVar("M", "Call", "Ours")
@@ -121,20 +122,28 @@ def _insisting(work: Callable[[], T]) -> T:
 
     Ties that PostgreSQL ended at our cost can only be tried again where the transaction is our own.
     """
-    for tried in range(_TRIES):
-        last = tried == _TRIES - 1
+    overtaken = lost = 0
+    while True:
         try:
             with transaction.atomic():
                 return work()
-        except (Overtaken, IntegrityError):
-            if last:
+        except Overtaken:
+            # Each time at least one more of the people is there, so this ends.
+            overtaken += 1
+            if overtaken == _MOST_OVERTAKEN:
                 raise
-        except OperationalError as error:
-            lost_a_tie = getattr(error.__cause__, "sqlstate", None) in _TIES
-            if last or not lost_a_tie or connection.in_atomic_block:
+        except (IntegrityError, OperationalError) as error:
+            lost += 1
+            if lost == _TRIES or not _may_go_through(error):
                 raise
-            time.sleep(random.uniform(0.005, 0.03) * 2**tried)  # noqa: S311 (no secret: it parts two who collided)
-    raise AssertionError("unreachable")
+            time.sleep(random.uniform(0.005, 0.03) * 2**lost)  # noqa: S311 (no secret: it parts two who collided)
+
+
+def _may_go_through(error: Exception) -> bool:
+    """Whether the same again may well go through."""
+    if isinstance(error, IntegrityError):
+        return True  # two made the same person known at once: the second now finds them
+    return getattr(error.__cause__, "sqlstate", None) in _TIES and not connection.in_atomic_block
 
 
 def _store(

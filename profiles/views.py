@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import logging
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from functools import wraps
 from typing import Any
 
 from django.core.exceptions import RequestDataTooBig
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 
@@ -16,13 +18,15 @@ from foundation import clock, strict_json
 from foundation.errors import Invalid
 from foundation.strict_json import Sent
 from profiles import calls, ingest
+from profiles.identity import Overtaken
 from staff import keys
 from staff.actors import acting_as
 from staff.models import Key
 
+log = logging.getLogger(__name__)
+
 MAX_BODY = 512_000
 _KINDS = {Key.Kind.SERVER: ingest.Trust.SERVER, Key.Kind.BROWSER: ingest.Trust.BROWSER}
-_CHUNK = 65_536
 
 
 @dataclass
@@ -53,6 +57,10 @@ def _tracking(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
             return stop.answer()
         except Invalid as error:
             return _Stop(400, str(error), {}).answer()
+        except (OperationalError, InterfaceError, Overtaken) as error:
+            # Clients send it again on a 503. What the error says may hold data of people, so it stays unsaid.
+            log.warning("a call could not be stored for now: %s", type(error).__name__)
+            return _Stop(503, "It could not be stored for now; send it again.", {"Retry-After": "1"}).answer()
 
     return door
 
