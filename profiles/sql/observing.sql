@@ -36,10 +36,11 @@ WHERE t.id = o.id AND t.volume_30_days <> coalesce(c.n, 0);
 DELETE FROM profiles_eventcount WHERE day < %(today)s::date - 60;
 
 -- name: look
--- The properties of these events, each found by its person, name and time.
+-- The properties of these events, each found by its person (who may have become part of another), name and time.
 SELECT e.name_id, e.properties
 FROM unnest(%(profiles)s::uuid[], %(names)s::integer[], %(times)s::timestamptz[]) AS s(profile, name, at)
-JOIN profiles_event e ON e.profile_id = s.profile AND e.name_id = s.name AND e.occurred_at = s.at
+LEFT JOIN profiles_merge m ON m.absorbed_id = s.profile
+JOIN profiles_event e ON e.profile_id = coalesce(m.survivor_id, s.profile) AND e.name_id = s.name AND e.occurred_at = s.at
 LIMIT %(limit)s;
 
 -- name: size

@@ -73,7 +73,7 @@ def canary(person: Callable[..., Profile], ada: Profile, now: datetime, tmp_path
     for payload in ({"userId": ID}, {"anonymousId": DEVICE, "x": 1}, {"traits": {"email": EMAIL.upper()}}):
         _reject(payload, now)
     IdempotentAnswer.objects.create(
-        key="1", owner=uuid4(), fingerprint="f", status=200, body={"id": 1, "email": EMAIL}, created_at=now
+        key="1", owner=uuid4(), fingerprint="f", status=200, body=json.dumps({"id": 1, "email": EMAIL}), created_at=now
     )
     file = tmp_path / "people.csv"
     ImportJob.objects.create(kind="events", digest="d", path=str(file), refused=2, started_at=now)
