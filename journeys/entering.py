@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
+from typing import Any
 from uuid import UUID, uuid4
 
 from foundation.sql import statements
@@ -162,11 +163,7 @@ class Gate:
             "step": program.first,
             "now": self.now,
             "exclusive": program.rule.exclusive,
-            "ids": [one.id for one in candidates],
-            "profiles": [one.entry.profile_id for one in candidates],
-            "entered": [min(one.entry.at, self.now) for one in candidates],
-            "keys": [one.key for one in candidates],
-            "contexts": [json.dumps(one.entry.context) for one in candidates],
+            "rows": json.dumps([self._row(one) for one in candidates]),
         }
         # Whoever is left out was entered by somebody without the person's lock: the constraints have the last word.
         entered = {id for (id,) in _sql.rows("enter", params)}
@@ -178,6 +175,15 @@ class Gate:
                 walk.entered(traveller, kind, one.entry.reason)
                 travellers.append(traveller)
         return travellers
+
+    def _row(self, one: Candidate) -> dict[str, Any]:
+        return {
+            "id": str(one.id),
+            "profile": str(one.entry.profile_id),
+            "entered": min(one.entry.at, self.now).isoformat(),
+            "key": one.key,
+            "context": one.entry.context,
+        }
 
     def _traveller(self, one: Candidate) -> Traveller:
         return Traveller(

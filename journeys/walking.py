@@ -282,45 +282,14 @@ class Walk:
         self.emit(one, "$journey_entered", reason)
 
     def flush(self) -> None:
-        """Writes where everybody stands and what is told of it, in two statements."""
+        """Writes where everybody stands and what is told of it, a statement each. Rows travel as JSON: that is fastest."""
         if self.moved:
-            rows = list(self.moved.values())
-            _sql.run(
-                "move",
-                {
-                    "ids": [one.id for one in rows],
-                    "steps": [one.step for one in rows],
-                    "states": [one.state for one in rows],
-                    "dues": [one.due_at for one in rows],
-                    "since": [one.step_entered_at for one in rows],
-                    "attempts": [one.attempts for one in rows],
-                    "awaits": [json.dumps(one.awaits) for one in rows],
-                    "contexts": [json.dumps(one.context) if one.learnt else None for one in rows],
-                    "reasons": [one.reason for one in rows],
-                    "ended": [one.ended_at for one in rows],
-                    "endings": [one.ended_by for one in rows],
-                    "converted": [one.converted_at for one in rows],
-                },
-            )
-            self.moved = {}
+            _sql.run("move", {"rows": json.dumps([_as_row(one) for one in self.moved.values()])})
         if self.converted:
             _sql.run("convert", {"ids": list(self.converted), "moments": list(self.converted.values())})
-            self.converted = {}
         if self.told:
-            _sql.run(
-                "tell",
-                {
-                    "enrollments": [told.traveller.id for told in self.told],
-                    "versions": [told.traveller.version_id for told in self.told],
-                    "steps": [told.step for told in self.told],
-                    "kinds": [told.kind for told in self.told],
-                    "answers": [told.answer for told in self.told],
-                    "arms": [told.arm for told in self.told],
-                    "moments": [self.now] * len(self.told),
-                    "reasons": [told.reason for told in self.told],
-                },
-            )
-            self.told = []
+            _sql.run("tell", {"rows": json.dumps([_as_line(told) for told in self.told]), "now": self.now})
+        self.moved, self.converted, self.told = {}, {}, []
 
     def write(self) -> None:
         """Writes all of it; to be the last thing that the transaction does."""
@@ -330,6 +299,35 @@ class Walk:
         if self.events:
             ingest.emit(self.events, now=self.now)
         self.called_off, self.events = {}, []
+
+
+def _as_row(one: Traveller) -> dict[str, Any]:
+    return {
+        "id": str(one.id),
+        "step": one.step,
+        "state": one.state,
+        "due": one.due_at and one.due_at.isoformat(),
+        "since": one.step_entered_at.isoformat(),
+        "attempts": one.attempts,
+        "awaits": one.awaits or None,
+        "context": one.context if one.learnt else None,
+        "reason": one.reason,
+        "ended": one.ended_at and one.ended_at.isoformat(),
+        "ended_by": one.ended_by,
+        "converted": one.converted_at and one.converted_at.isoformat(),
+    }
+
+
+def _as_line(told: Told) -> dict[str, Any]:
+    return {
+        "enrollment": str(told.traveller.id),
+        "version": told.traveller.version_id,
+        "step": told.step,
+        "kind": told.kind,
+        "answer": told.answer,
+        "arm": told.arm,
+        "reason": told.reason,
+    }
 
 
 def shown_error(step: str, why: str) -> str:

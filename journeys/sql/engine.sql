@@ -72,10 +72,9 @@ INSERT INTO journeys_enrollment (
     id, journey_id, version_id, profile_id, step, state, due_at, awaits, entered_at, step_entered_at, entry_key,
     exclusive, context, passed, reason, ended_by, attempts
 )
-SELECT u.id, %(journey)s, %(version)s, u.profile_id, %(step)s, 'active', %(now)s, '{}', u.entered_at, %(now)s,
-       u.entry_key, %(exclusive)s, u.context::jsonb, '{}', '', '', 0
-FROM unnest(%(ids)s::uuid[], %(profiles)s::uuid[], %(entered)s::timestamptz[], %(keys)s::text[], %(contexts)s::text[])
-    AS u(id, profile_id, entered_at, entry_key, context)
+SELECT u.id, %(journey)s, %(version)s, u.profile, %(step)s, 'active', %(now)s, '{}', u.entered, %(now)s,
+       u.key, %(exclusive)s, u.context, '{}', '', '', 0
+FROM jsonb_to_recordset(%(rows)s::jsonb) AS u(id uuid, profile uuid, entered timestamptz, key text, context jsonb)
 ON CONFLICT DO NOTHING
 RETURNING id;
 
@@ -90,15 +89,14 @@ GROUP BY e.profile_id;
 -- name: move
 -- Writes where these people stand now.
 UPDATE journeys_enrollment e
-SET step = u.step, state = u.state, due_at = u.due_at, step_entered_at = u.step_entered_at, attempts = u.attempts,
-    awaits = CASE WHEN u.awaits = '[]' THEN '{}' ELSE ARRAY(SELECT jsonb_array_elements_text(u.awaits::jsonb)) END,
-    context = coalesce(u.context::jsonb, e.context), reason = u.reason, ended_at = u.ended_at, ended_by = u.ended_by,
-    converted_at = u.converted_at
-FROM unnest(
-    %(ids)s::uuid[], %(steps)s::text[], %(states)s::text[], %(dues)s::timestamptz[], %(since)s::timestamptz[],
-    %(attempts)s::int[], %(awaits)s::text[], %(contexts)s::text[], %(reasons)s::text[], %(ended)s::timestamptz[],
-    %(endings)s::text[], %(converted)s::timestamptz[]
-) AS u(id, step, state, due_at, step_entered_at, attempts, awaits, context, reason, ended_at, ended_by, converted_at)
+SET step = u.step, state = u.state, due_at = u.due, step_entered_at = u.since, attempts = u.attempts,
+    awaits = CASE WHEN u.awaits IS NULL THEN '{}' ELSE ARRAY(SELECT jsonb_array_elements_text(u.awaits)) END,
+    context = coalesce(u.context, e.context), reason = u.reason, ended_at = u.ended, ended_by = u.ended_by,
+    converted_at = u.converted
+FROM jsonb_to_recordset(%(rows)s::jsonb) AS u(
+    id uuid, step text, state text, due timestamptz, since timestamptz, attempts int, awaits jsonb, context jsonb,
+    reason text, ended timestamptz, ended_by text, converted timestamptz
+)
 WHERE e.id = u.id;
 
 -- name: convert
@@ -110,11 +108,10 @@ WHERE e.id = u.id AND e.converted_at IS NULL;
 -- name: tell
 -- Adds to the story of each, in order.
 INSERT INTO journeys_transition (enrollment_id, version_id, step, kind, answer, arm, at, reason)
-SELECT u.*
-FROM unnest(
-    %(enrollments)s::uuid[], %(versions)s::bigint[], %(steps)s::text[], %(kinds)s::text[], %(answers)s::text[],
-    %(arms)s::text[], %(moments)s::timestamptz[], %(reasons)s::text[]
-) AS u;
+SELECT u.enrollment, u.version, u.step, u.kind, u.answer, u.arm, %(now)s, u.reason
+FROM jsonb_to_recordset(%(rows)s::jsonb) AS u(
+    enrollment uuid, version bigint, step text, kind text, answer text, arm text, reason text
+);
 
 -- name: refuse
 -- Remembers who did not enter, and why: the same cause again is counted, since an event a minute would add a row a minute.

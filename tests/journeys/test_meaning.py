@@ -105,9 +105,7 @@ def _bodies(draw: st.DrawFn) -> list[Any]:
         nonlocal count
         count += 1
         key = f"s{count}"
-        kind = draw(
-            st.sampled_from(_KINDS if depth < 3 else ["message", "wait"])
-        )
+        kind = draw(st.sampled_from(_KINDS if depth < 3 else ["message", "wait"]))
         match kind:
             case "message":
                 return {
@@ -132,7 +130,9 @@ def _bodies(draw: st.DrawFn) -> list[Any]:
 _KINDS = ["branch", "branch", "branch", "message", "wait", "wait", "exit"]
 
 # What people do: (name, minutes after the start). Off the ticks, so that no two things share a moment.
-_DEEDS = st.lists(st.tuples(st.sampled_from(NAMES), st.integers(1, 1500).map(lambda n: n * 2 + 1)), min_size=1, max_size=6)
+_DEEDS = st.lists(
+    st.tuples(st.sampled_from(NAMES), st.integers(1, 1500).map(lambda n: n * 2 + 1)), min_size=1, max_size=6
+)
 
 
 class _Undone(Exception):
