@@ -176,10 +176,9 @@ def _tell(segment: Segment, made: bool, before: tuple[Any, ...], after: tuple[An
 
 def _follow(segment: Segment, before: tuple[Any, ...], now: datetime) -> None:
     """Has the membership follow what was saved: of the segment, and of all whose answer hangs on it."""
-    first = before[0] != Segment.Status.LIVE or not Membership.objects.filter(segment=segment).exists()
-    families = {segment.family, before[2]} - {""}
-    building.build([segment], now=now, cause=Cause.BUILD if first and before[4] is None else Cause.DEFINITION)
-    others = _dependents(segment, families)
+    cause = Cause.BUILD if segment.refreshed_at is None else Cause.DEFINITION
+    building.build([segment], now=now, cause=cause)
+    others = _dependents(segment, {segment.family, before[2]} - {""})
     if others:
         building.build(others, now=now, cause=Cause.DEFINITION)
 
@@ -229,18 +228,19 @@ def _place(segment: Segment) -> tuple[int, str]:
 
 
 def _circle(start: str, uses: dict[str, set[str]]) -> list[str]:
-    """The way from `start` back to itself, both ends named; empty if there is none."""
-    ways = [[start]]
-    seen: set[str] = set()
-    while ways:
-        way = ways.pop(0)
+    """A way that `start` leads to and that comes back to where it began, both ends named; empty if there is none."""
+    done: set[str] = set()
+
+    def follow(way: list[str]) -> list[str]:
         for following in sorted(uses.get(way[-1], ())):
-            if following == start:
-                return [*way, start]
-            if following not in seen:
-                seen.add(following)
-                ways.append([*way, following])
-    return []
+            if following in way:
+                return [*way[way.index(following) :], following]
+            if following not in done and (circle := follow([*way, following])):
+                return circle
+        done.add(way[-1])
+        return []
+
+    return follow([start])
 
 
 def _refuse_if_used(segment: Segment) -> None:

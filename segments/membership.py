@@ -96,9 +96,12 @@ class _Pass:
         for change in self.changes:
             if change.slug in one.needs.segments:
                 why.setdefault(change.profile_id, change.cause)
+        put_off = late.get(one.id, {})
         if not one.needs.whole:
-            why |= {person: cause for person, cause in late.get(None, {}).items() if person not in why}
-        return why | {person: cause for person, cause in late.get(one.id, {}).items() if person not in why}
+            put_off = late.get(None, {}) | put_off
+        # Those who were put off come back by a pulse of time, which only brings them: the cause is that of before.
+        fresh = {person for person, cause in why.items() if cause in (Cause.EVENT, Cause.ATTRIBUTE)}
+        return why | {person: cause for person, cause in put_off.items() if person not in fresh}
 
     def _late(self) -> dict[int | None, _Why]:
         """What was put off for these people; changes that were written already are only handed on."""

@@ -271,7 +271,7 @@ def _measure(c: Any, one: Someone, f: Frame) -> bool:
             case "max":
                 number = max(numbers, default=None)
     if op in ("is_set", "is_not_set"):
-        return (number is not None) == (op == "is_set")
+        return bool((number is not None) == (op == "is_set"))
     if number is None:
         return bool(op == "is_not")
     return number_compares(Decimal(number), op, value)

@@ -132,7 +132,7 @@ json = st.recursive(
     lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=8), inner, max_size=3)),
     max_leaves=8,
 )
-hostile = st.sampled_from(
+hostile: st.SearchStrategy[Any] = st.sampled_from(
     [
         *(
             "a') OR 1=1--",
@@ -285,7 +285,12 @@ def test_matching_each_is_one_question_however_many_are_asked(crowd: list[Someon
 
     asked: list[str] = []
     ask = question.ask
-    monkeypatch.setattr(question, "ask", lambda text, params: asked.append(text) or ask(text, params))
+
+    def noting(text: str, params: Any) -> Any:
+        asked.append(text)
+        return ask(text, params)
+
+    monkeypatch.setattr(question, "ask", noting)
     condition = parse({"any": [example("event"), example("sequence"), example("attribute")]})
     costs = []
     for people in (crowd[:1], crowd):
