@@ -162,6 +162,7 @@ LOGIN_URL = "admin:login"
 LANGUAGE_CODE = "en"
 # What customers' pages are written in; each has a catalogue in consent/locale.
 LANGUAGES = [("en", "English"), ("de", "Deutsch"), ("es", "Español"), ("fr", "Français")]
+LOCALE_PATHS = [BASE_DIR / "consent" / "locale"]  # named here, it comes before Django's own words for the admin
 USE_I18N = True
 USE_TZ = True
 TIME_ZONE = "UTC"  # how Django itself thinks; what people mean by "midnight" is PROJECT_TIME_ZONE

@@ -298,7 +298,7 @@ def test_PP21_targets_are_large_enough_for_a_finger(context: Open, ada: Profile)
     small = page.evaluate(
         """() => [...document.querySelectorAll('a, button, select, .answer, input:is([type=date], [type=time])')]
         .map(e => [e.textContent.trim().slice(0, 30), e.getBoundingClientRect()])
-        .filter(([, r]) => r.width < 24 || r.height < 24).map(([text]) => text)"""
+        .filter(([, r]) => r.width && (r.width < 24 || r.height < 24)).map(([text]) => text)"""
     )
     assert small == []
 

@@ -12,6 +12,7 @@ from babel.messages.catalog import Catalog
 from babel.messages.extract import extract_python
 from babel.messages.pofile import read_po
 from django.conf import settings
+from django.utils import translation
 from django.utils.translation.template import templatize
 
 ROOT = Path(__file__).parent.parent.parent
@@ -67,6 +68,14 @@ def test_the_compiled_catalogue_is_that_of_its_source(language: str) -> None:
         elif message.id:
             for n in (1, 2):
                 assert compiled.ngettext(*message.id, n) == message.string[n - 1]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_pages_use_their_own_words_and_not_those_of_the_admin(language: str) -> None:
+    with translation.override(language):
+        for message in catalogue(language):
+            if isinstance(message.id, str) and message.id:
+                assert translation.gettext(message.id) == message.string
 
 
 @pytest.mark.parametrize("language", [settings.LANGUAGE_CODE, *LANGUAGES])
