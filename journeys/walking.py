@@ -282,7 +282,7 @@ class Walk:
         self.emit(one, "$journey_entered", reason)
 
     def flush(self) -> None:
-        """Writes where everybody stands and what is told of it, a statement each. Rows travel as JSON: that is fastest."""
+        """Writes where everybody stands and what is told of it, a statement each; rows travel as JSON."""
         if self.moved:
             _sql.run("move", {"rows": json.dumps([_as_row(one) for one in self.moved.values()])})
         if self.converted:

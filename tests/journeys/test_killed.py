@@ -88,7 +88,7 @@ def test_killed_again_and_again_nobody_is_lost_and_nothing_is_doubled(committing
     assert kills >= 4, "they were killed in the midst of their work"
     assert Transition.objects.exists(), "some work was done before they died"
     stage.now = end
-    for _ in range(4):
+    for _ in range(7):
         stage.go_on(days=1)
     assert Enrollment.objects.count() == 150
     assert Enrollment.objects.filter(state="exited", ended_by="goal").count() == 15
