@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import signal
+import subprocess
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +13,7 @@ import hypothesis
 import pytest
 from pytest_django.plugin import DjangoDbBlocker, blocking_manager_key
 
-from config.embedded import home, postgres
+from config.embedded import broker, children, home, postgres
 from profiles.models import Identifier, Profile
 
 # How long an example takes depends on who else is at work: speed is for `make bench`.
@@ -105,6 +107,22 @@ def _django_db_helper(
         _point_at(name)
         yield
         _point_at(database_name)
+
+
+@pytest.fixture(scope="session")
+def broker_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A broker, for tests of what it is told."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CAIRN_HOME", str(tmp_path_factory.mktemp("broker")))
+        url, command = broker.url(), broker.command()
+        running = children.spawn(command, stdout=subprocess.DEVNULL)
+        try:
+            assert children.wait_for(broker.answers, running, 10)
+        except BaseException:
+            children.stop(running, signal.SIGTERM, 5)
+            raise
+    yield url
+    children.stop(running, signal.SIGTERM, 5)
 
 
 @pytest.fixture

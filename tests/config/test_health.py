@@ -1,7 +1,4 @@
 import re
-import signal
-import subprocess
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 import pytest
@@ -11,7 +8,6 @@ from django.test import Client
 from django_celery_beat.models import PeriodicTask
 
 from config import health, schedule
-from config.embedded import broker, children
 from config.schedule import SCHEDULE
 from profiles.models import Profile, Pulse
 
@@ -19,19 +15,6 @@ from profiles.models import Profile, Pulse
 @pytest.fixture
 def client() -> Client:
     return Client(raise_request_exception=True)
-
-
-@pytest.fixture(scope="module")
-def broker_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A broker of our own."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("CAIRN_HOME", str(tmp_path_factory.mktemp("broker")))
-        running = children.spawn(broker.command(), stdout=subprocess.DEVNULL)
-        try:
-            assert children.wait_for(broker.answers, running, 10)
-            yield broker.url()
-        finally:
-            children.stop(running, signal.SIGTERM, 5)
 
 
 @pytest.fixture

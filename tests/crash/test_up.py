@@ -4,6 +4,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
@@ -17,8 +18,8 @@ pytestmark = [pytest.mark.crash, pytest.mark.xdist_group("up")]
 
 @pytest.fixture(scope="module")
 def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
-    """One that every test leaves running and well."""
-    running = Up(tmp_path_factory.mktemp("up"))
+    """One that every test leaves running and well. Its clock is manual, and goes with real time until it is moved."""
+    running = Up(tmp_path_factory.mktemp("up"), CAIRN_CLOCK="manual")
     try:
         running.await_ready()
         yield running
@@ -116,6 +117,18 @@ def test_a_command_finds_the_database_that_runs(up: Up) -> None:
     asked = _manage(up, "syncschedule")
     assert asked.returncode == 0, asked.stderr
     assert up.is_ready()
+
+
+def test_its_clock_is_moved_while_it_runs(up: Up) -> None:
+    until = f"{datetime.now(UTC) + timedelta(days=40):%Y-%m-%dT%H:00:00+00:00}"
+    moved = _manage(up, "tick", "--until", until, "--step", "5d")
+    assert moved.returncode == 0, moved.stderr
+    assert f"It is {until.replace('T', ' ')}. In all: " in moved.stdout
+    again = _manage(up, "tick", "--until", "2026-01-01")
+    assert again.returncode == 1
+    assert f"It is {until.replace('T', ' ')} already: the clock moves forwards only" in again.stderr
+    up.await_run("journeys.react")
+    up.await_ready()
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
