@@ -140,7 +140,7 @@ def _check(folder: Path, *flags: str, **env: str) -> subprocess.CompletedProcess
 
 
 @pytest.mark.parametrize("missing", SECRETS)
-def test_with_a_real_database_nothing_makes_up_secrets(tmp_path: Path, missing: str) -> None:
+def test_FM44_with_a_real_database_nothing_makes_up_secrets(tmp_path: Path, missing: str) -> None:
     secrets = {name: value for name, value in SECRETS.items() if name != missing}
     done = _check(tmp_path, DATABASE_URL="postgres://app@db/cairn", **secrets)
     assert done.returncode == 1

@@ -1,3 +1,5 @@
+import base64
+import json
 import os
 import signal
 import subprocess
@@ -9,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+import redis
 
 from config.embedded import home
 from tests.crash.running import Process, Up, eventually
@@ -81,7 +84,7 @@ def _are_as_many(up: Up, find: Find, as_before: int) -> bool:
     return len(find(up.family(), up.process.pid)) == as_before
 
 
-def test_whoever_is_killed_comes_back_and_the_work_goes_on(up: Up) -> None:
+def test_FM15_FM21_whoever_is_killed_comes_back_and_the_work_goes_on(up: Up) -> None:
     for role, find in ROLES.items():
         before = find(up.family(), up.process.pid)
         assert before, f"there is no {role}: {up.family()}"
@@ -119,6 +122,34 @@ def test_a_command_finds_the_database_that_runs(up: Up) -> None:
     assert up.is_ready()
 
 
+_NONSENSE = {
+    "no JSON": b"\xff{{",
+    "no message": b'{"body": 5}',
+    "a list": b"[]",
+    "a task that is not known": json.dumps(
+        {
+            "body": base64.b64encode(b"[[], {}, {}]").decode(),
+            "content-encoding": "utf-8",
+            "content-type": "application/json",
+            "headers": {"task": "rm.everything", "id": "1", "lang": "py", "argsrepr": "()", "kwargsrepr": "{}"},
+            "properties": {
+                "body_encoding": "base64",
+                "delivery_info": {"exchange": "", "routing_key": "celery"},
+                "delivery_tag": "1",
+            },
+        }
+    ).encode(),
+}
+
+
+@pytest.mark.parametrize("what", _NONSENSE)
+def test_FM14_nonsense_in_the_queue_stops_nobody(up: Up, what: str) -> None:
+    with redis.Redis(unix_socket_path=str(up.folder / "run" / "broker")) as queue:
+        queue.lpush("celery", _NONSENSE[what])
+    up.await_run("journeys.react")
+    up.await_ready()
+
+
 def test_its_clock_is_moved_while_it_runs(up: Up) -> None:
     until = f"{datetime.now(UTC) + timedelta(days=40):%Y-%m-%dT%H:00:00+00:00}"
     moved = _manage(up, "tick", "--until", until, "--step", "5d")
@@ -132,7 +163,7 @@ def test_its_clock_is_moved_while_it_runs(up: Up) -> None:
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
-def test_asked_to_end_it_ends_all_within_ten_seconds(short_lived: Up, how: signal.Signals) -> None:
+def test_FM42_asked_to_end_it_ends_all_within_ten_seconds(short_lived: Up, how: signal.Signals) -> None:
     eventually(lambda: any("Cairn is ready at" in line for line in short_lived.lines), 5, "it says that it is ready")
     family = short_lived.family()
     began = time.monotonic()
