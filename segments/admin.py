@@ -1,0 +1,249 @@
+"""Screens on segments: what each says in words, who is in it, who came and went, and how it became what it is."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from uuid import UUID
+
+from django.contrib import admin
+from django.db.models import Count, Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from unfold.contrib.filters.admin import ChoicesDropdownFilter
+from unfold.decorators import display
+
+from foundation import clock, registry, wording
+from foundation.admin import ReadOnlyAdmin, Serve, page_of
+from foundation.errors import Invalid
+from foundation.pages import Entry, Facts, Flow, Head, Line, Number, Numbers, Part, Prose, Story, Table, Verb, fragment
+from profiles.models import Profile
+from segments import definitions, language
+from segments.language import Condition
+from segments.models import Membership, MembershipChange, Segment, SegmentVersion
+
+_TONES: dict[str, wording.Tone] = {"draft": "plain", "live": "good", "archived": "calm"}
+_SHOWN = 25
+_LATELY = timedelta(days=7)
+_WEEK = "in the last 7 days"
+_BY_HAND = "People are put into it by hand, from a file, by the API or by a journey."
+
+
+def _status(segment: Segment) -> SafeString:
+    return wording.badge(segment.get_status_display(), _TONES[segment.status])
+
+
+def _health(segment: Segment) -> SafeString:
+    if segment.flagged:
+        return wording.badge("Needs attention", "bad")
+    return wording.badge("Well", "good") if segment.status == Segment.Status.LIVE else wording.quiet("not live")
+
+
+def _read(segment: Segment) -> Condition | None:
+    try:
+        return language.parse(segment.definition)
+    except Invalid:
+        return None
+
+
+def _sentence(segment: Segment) -> str:
+    if segment.kind == Segment.Kind.STATIC:
+        return _BY_HAND
+    condition = _read(segment)
+    return f"{condition.sentence()}." if condition else "Its definition cannot be read any more."
+
+
+def _sees_people(request: HttpRequest) -> bool:
+    return request.user.has_perm("profiles.view_profile")
+
+
+def _person(profile: Profile, request: HttpRequest) -> SafeString | str:
+    return wording.link(profile, page_of(profile)) if _sees_people(request) else str(profile)
+
+
+@admin.register(Segment)
+class SegmentAdmin(ReadOnlyAdmin):
+    empty = "Segments appear here once they are defined: by the API, or with a playbook (`manage.py playbook`)."
+    list_display = ("name_", "says", "size_", "status_", "health", "refreshed")
+    list_filter = (("status", ChoicesDropdownFilter), ("kind", ChoicesDropdownFilter), "family")
+    search_fields = ("name", "slug")
+    ordering = ("family", "position", "name")
+
+    @display(description="Segment", ordering="name")
+    def name_(self, segment: Segment) -> SafeString:
+        return wording.wide(segment.name)
+
+    @display(description="Who is in it")
+    def says(self, segment: Segment) -> SafeString:
+        return wording.wide(_sentence(segment))
+
+    @display(description="People", ordering="size")
+    def size_(self, segment: Segment) -> str:
+        return wording.amount(segment.size)
+
+    @display(description="Status", ordering="status")
+    def status_(self, segment: Segment) -> SafeString:
+        return _status(segment)
+
+    @display(description="Health")
+    def health(self, segment: Segment) -> SafeString:
+        return _health(segment)
+
+    @display(description="Looked through", ordering="refreshed_at")
+    def refreshed(self, segment: Segment) -> SafeString:
+        return wording.moment(segment.refreshed_at)
+
+    # ── Its page ─────────────────────────────────────────────────────────────────────────────────────────────────────
+    def head(self, request: HttpRequest, row: Segment) -> Head:
+        badges = [_status(row)]
+        if row.flagged:
+            badges.append(wording.badge("Needs attention", "bad"))
+        return Head(row.name, _sentence(row), badges)
+
+    def parts(self, request: HttpRequest, row: Segment) -> Sequence[Part]:
+        parts: list[Part] = [_numbers(row)]
+        if row.flagged:
+            parts.append(Prose(title="What is wrong", text=row.flagged))
+        if row.kind == Segment.Kind.DYNAMIC:
+            parts.append(_flow(row))
+        return [*parts, _lately(request, row), _sample(request, row), _versions(row), _about(row), _used_by(row)]
+
+    def verbs(self, request: HttpRequest, row: Segment) -> Sequence[Verb]:
+        if row.status != Segment.Status.LIVE or not request.user.has_perm("segments.change_segment"):
+            return []
+        return [Verb("refresh", "Look through everybody now")] if row.kind == Segment.Kind.DYNAMIC else []
+
+    def act(self, request: HttpRequest, row: Segment, verb: str) -> str:
+        entered, left, size = definitions.refresh(row, clock.now())
+        people = wording.plural(size, "person is", "people are")
+        return f"{wording.amount(entered)} came, {wording.amount(left)} went; {people} in it now."
+
+    def fragments(self) -> dict[str, Serve]:
+        return {"segments_of_person": _of_person}
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Segment]:
+        return super().get_queryset(request).select_related("owner", "version")
+
+
+def _numbers(row: Segment) -> Part:
+    since = wording.now() - _LATELY
+    flow = MembershipChange.objects.filter(segment=row, at__gt=since).aggregate(
+        came=Count("id", filter=Q(entered=True)), went=Count("id", filter=Q(entered=False))
+    )
+    return Numbers(
+        title="How it stands",
+        numbers=[
+            Number("People", wording.amount(Membership.objects.filter(segment=row).count()), icon="group"),
+            Number("Came", wording.amount(flow["came"]), _WEEK, icon="login"),
+            Number("Went", wording.amount(flow["went"]), _WEEK, icon="logout"),
+        ],
+    )
+
+
+def _flow(row: Segment) -> Part:
+    condition = _read(row)
+    lines = [Line(depth, words[:1].upper() + words[1:]) for depth, words in condition.lines()] if condition else []
+    note = ""
+    if row.family:
+        note = f"It belongs to the family {wording.spoken(row.family)}: the first of its segments that matches wins."
+    return Flow(title="Who is in it", note=note, lines=lines, empty="Its definition cannot be read any more.")
+
+
+def _lately(request: HttpRequest, row: Segment) -> Part:
+    changes = MembershipChange.objects.filter(segment=row).select_related("profile").order_by("-at", "-id")[:_SHOWN]
+    return Story(
+        title="Who came and went lately",
+        entries=[
+            Entry(
+                format_html("{} {}", _person(change.profile, request), "came" if change.entered else "went"),
+                wording.moment(change.at),
+                change.get_cause_display(),
+                "login" if change.entered else "logout",
+            )
+            for change in changes
+        ],
+        empty="Everybody who comes or goes is told here, with when and why.",
+    )
+
+
+def _sample(request: HttpRequest, row: Segment) -> Part:
+    members = Membership.objects.filter(segment=row).select_related("profile").order_by("-entered_at", "-id")[:_SHOWN]
+    return Table(
+        title="Some who are in it",
+        note="Those who came last come first.",
+        headers=["Person", "Email", "Since", "Why"],
+        rows=[
+            (
+                _person(member.profile, request),
+                (member.profile.email or "") if _sees_people(request) else "",
+                wording.moment(member.entered_at),
+                member.get_cause_display(),
+            )
+            for member in members
+        ],
+        empty="Nobody is in it." if row.status == Segment.Status.LIVE else "It is not live, so nobody is in it.",
+    )
+
+
+def _versions(row: Segment) -> Part:
+    versions = SegmentVersion.objects.filter(segment=row).order_by("-number")[:_SHOWN]
+    return Table(
+        title="How it became what it is",
+        headers=["Version", "What it said", "By", "When", "Why"],
+        rows=[
+            (
+                version.number,
+                version.sentence,
+                wording.spoken(version.author.partition(":")[2] or version.author),
+                wording.moment(version.created_at),
+                version.reason or wording.quiet("no reason was given"),
+            )
+            for version in versions
+        ],
+        empty="Each change of its definition is kept here.",
+    )
+
+
+def _about(row: Segment) -> Part:
+    return Facts(
+        title="About it",
+        aside=True,
+        rows=[
+            ("What it is", row.description),
+            ("What we think", row.hypothesis),
+            ("What they need", row.needs),
+            ("How to reach them", ", ".join(wording.spoken(channel) for channel in row.preferred_channels)),
+            ("How we know that it works", row.success_metric),
+            ("Owner", str(row.owner) if row.owner else ""),
+            ("Family", f"{wording.spoken(row.family)}, place {row.position}" if row.family else ""),
+            ("Filled", row.get_kind_display()),
+            ("Looked through", wording.moment(row.refreshed_at)),
+            ("Made", wording.moment(row.created_at)),
+        ],
+    )
+
+
+def _used_by(row: Segment) -> Part:
+    users = [sentence for answers in registry.references.ask("segment", row.slug) for sentence in answers]
+    return Table(title="Used by", aside=True, headers=["What"], rows=[(user,) for user in users], empty="Nothing yet.")
+
+
+# ── On a person's page ───────────────────────────────────────────────────────────────────────────────────────────────
+def _of_person(request: HttpRequest, key: UUID) -> HttpResponse:
+    """In which segments a person is, since when and why."""
+    members = (
+        Membership.objects.filter(profile_id=key).select_related("segment").order_by("-entered_at", "segment__name")
+    )
+    part = Table(
+        title="Segments",
+        headers=["In", "Since", "Why"],
+        rows=[
+            (
+                wording.link(member.segment, page_of(member.segment)),
+                wording.moment(member.entered_at),
+                member.get_cause_display(),
+            )
+            for member in members
+        ],
+        empty="This person is in no segment.",
+    )
+    return fragment(request, [part])
