@@ -278,8 +278,8 @@ def test_PP03_stopping_everything_is_in_sight_and_weighs_as_much_as_saving(
     page = context(width=width, height=height, dark=dark, scripts=True).new_page()
     page.goto(links.preferences_url(ada))
     save, stop = (page.get_by_role("button", name=name) for name in ("Save", "Stop everything"))
-    boxes = [button.bounding_box() for button in (save, stop)]
-    assert boxes[0] and boxes[1]
+    boxes = [box for button in (save, stop) if (box := button.bounding_box())]
+    assert len(boxes) == 2
     for box in boxes:
         assert box["y"] >= 0
         assert box["y"] + box["height"] <= height
@@ -373,7 +373,7 @@ def test_nobody_is_asked_twice(context: Open, ada: Profile) -> None:
     """PP-04: no dialogue, no question why, nothing between the button and its effect."""
     page = context().new_page()
     asked: list[str] = []
-    page.on("dialog", lambda dialog: (asked.append(dialog.message), dialog.dismiss()))
+    page.on("dialog", lambda dialog: asked.append(dialog.message))
     page.goto(links.preferences_url(ada))
     page.get_by_role("button", name="Stop everything").click()
     expect(page.get_by_role("status")).to_contain_text("Everything is stopped.")

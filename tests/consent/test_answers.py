@@ -64,7 +64,8 @@ def test_ER02_who_comes_back_begins_anew_and_the_block_still_stands(
     again = person("ada", email="ada@example.com")
     decide(again, "news", "granted")
     assert Subject.objects.get().ref != before
-    assert suppression.find("email", [again.email])[again.email]
+    assert suppression.find("email", ["ada@example.com"])["ada@example.com"]
+    assert again.email == "ada@example.com"
 
 
 def test_CO07_the_download_tells_every_decision_with_what_was_shown_and_its_proof(

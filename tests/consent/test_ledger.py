@@ -2,6 +2,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from itertools import pairwise
+from typing import Any
 from uuid import uuid4
 
 import psycopg
@@ -96,7 +97,13 @@ def test_a_decision_of_somebody_who_is_gone_changes_nothing(news: Topic, now: da
 def test_what_cannot_be_a_decision_is_refused_with_a_sentence(
     ada: Profile, news: Topic, now: datetime, field: str, value: object, said: str
 ) -> None:
-    fields = {"topic": "news", "channel": "email", "state": "granted", "source": Source.API, field: value}
+    fields: dict[str, Any] = {
+        "topic": "news",
+        "channel": "email",
+        "state": "granted",
+        "source": Source.API,
+        field: value,
+    }
     with pytest.raises(Invalid, match=said) as refusal:
         ledger.record([Choice(profile_id=ada.id, **fields)], now=now)
     assert refusal.value.problems[0].path == f"[0].{field}"

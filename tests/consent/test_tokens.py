@@ -1,5 +1,6 @@
 import base64
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -8,7 +9,7 @@ from consent import tokens
 
 NOW = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
 PROFILE, MESSAGE = UUID(int=7), UUID(int=9)
-VALUES = {
+VALUES: dict[str, dict[str, Any]] = {
     "unsubscribe": {"profile": PROFILE, "topic": "news", "channel": "email", "message": MESSAGE},
     "preferences": {"profile": PROFILE, "epoch": 3, "at": NOW},
     "less": {"profile": PROFILE, "epoch": 3, "at": NOW},
@@ -64,18 +65,18 @@ def test_TK04_a_token_lives_to_the_second(purpose: str, lifetime: timedelta) -> 
     assert tokens.read_at_any_age(purpose, token) == VALUES[purpose]
 
 
-def test_UN06_a_link_to_unsubscribe_outlives_the_keys_that_sign(settings: object) -> None:
+def test_UN06_a_link_to_unsubscribe_outlives_the_keys_that_sign(settings: Any) -> None:
     token = tokens.make("unsubscribe", **VALUES["unsubscribe"])
     for n in range(3):
-        settings.LINK_KEYS = {**settings.LINK_KEYS, f"k{n + 10}": uuid4().hex}  # type: ignore[attr-defined]
-    settings.SECRET_KEY = "another"  # type: ignore[attr-defined]
+        settings.LINK_KEYS = {**settings.LINK_KEYS, f"k{n + 10}": uuid4().hex}
+    settings.SECRET_KEY = "another"
     assert tokens.read("unsubscribe", token, now=NOW + timedelta(days=3660)) == VALUES["unsubscribe"]
     assert tokens.make("unsubscribe", **VALUES["unsubscribe"]) != token
 
 
-def test_TK03_a_key_that_is_gone_verifies_nothing(settings: object) -> None:
+def test_TK03_a_key_that_is_gone_verifies_nothing(settings: Any) -> None:
     token = tokens.make("unsubscribe", **VALUES["unsubscribe"])
-    settings.LINK_KEYS = {"other": uuid4().hex}  # type: ignore[attr-defined]
+    settings.LINK_KEYS = {"other": uuid4().hex}
     assert tokens.read("unsubscribe", token) is None
 
 
