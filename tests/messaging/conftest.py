@@ -106,7 +106,7 @@ def sink(settings: Any) -> Iterator[Sink]:
     with Sink() as running:
         settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
         settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", running.port
-        settings.EMAIL_TIMEOUT = 3
+        settings.EMAIL_TIMEOUT = 20
         yield running
 
 

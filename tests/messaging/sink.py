@@ -1,6 +1,7 @@
 """A real SMTP server that keeps what it is given, counts it, and can be told at which point to misbehave."""
 
 import asyncio
+import logging
 import socket
 import threading
 from collections import Counter
@@ -13,9 +14,7 @@ from typing import Any
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-
-class Cut(Exception):
-    """The connection is cut here, without a word."""
+logging.getLogger("mail.log").setLevel(logging.WARNING)
 
 
 class _Server(SMTP):
