@@ -232,7 +232,7 @@ def test_PP06_all_is_saved_or_nothing(
 def test_what_cannot_be_saved_is_said_and_nothing_is(
     client: Client, ada: Profile, news: Topic, at: Any, fields: dict[str, str], said: str
 ) -> None:
-    usual = {"hours_from": "", "hours_to": "", "news__email": "granted"}
+    usual: dict[str, Any] = {"hours_from": "", "hours_to": "", "news__email": "granted"}
     response = press(client, ada, **(usual | fields))
     assert response.status_code == 422
     alert = re.search(r'<div role="alert".*?</div>', response.content.decode(), re.S)
@@ -578,7 +578,7 @@ def test_a_new_link_is_offered_only_where_somebody_sends_it(
     client: Client, ada: Profile, news: Topic, at: Any, now: datetime, monkeypatch: Any
 ) -> None:
     mailed: list[Profile] = []
-    question = registry.Question("mail_link")
+    question: Any = registry.Question("mail_link")
     monkeypatch.setattr(registry, "mail_link", question)
     old = now - timedelta(days=3)
     assert "Send me a new link" not in text(client.get(address(ada, old)))
