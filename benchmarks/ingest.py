@@ -22,36 +22,39 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-# Of what COPY does in the same run. Below these something is wrong; docs say what is usual.
-AT_LEAST = {"take, batches of 100": 0.12, "take, batches of 500": 0.15, "HTTP, batches of 100": 0.08}
+STRAIGHT, PATH = "COPY straight, the limit", "COPY, claims and counts"
+# Of what PATH does in the same run, which stores once each and counts, but finds no people and judges no items. The aim
+# for HTTP on a machine that does nothing else is a quarter; below these something is wrong.
+AT_LEAST = {"take, batches of 100": 0.1, "take, batches of 500": 0.15, "HTTP, batches of 100": 0.1}
 NAMES = [f"event_{n}" for n in range(40)]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--events", type=int, default=50_000)
-    parser.add_argument("--people", type=int, default=5_000)
+    parser.add_argument("--people", type=int, default=50_000)
     parser.add_argument("--no-http", action="store_true")
     parser.add_argument("--profile", action="store_true", help="print where the time of take goes")
     options = parser.parse_args()
     with _server():
         rates = _measure(options)
-    copy = rates["COPY, the limit"]
+    limit, path = rates[STRAIGHT], rates[PATH]
     print(f"\n{options.events:,} events of {options.people:,} people")
     for way, rate in rates.items():
-        print(f"  {way:<24} {rate:>9,.0f} events/s   {rate / copy:5.2f}")
-    slow = [way for way, least in AT_LEAST.items() if way in rates and rates[way] < least * copy]
+        print(f"  {way:<26} {rate:>9,.0f} events/s   {rate / limit:5.2f} of the limit   {rate / path:5.2f} of the path")
+    slow = [way for way, least in AT_LEAST.items() if way in rates and rates[way] < least * path]
     if slow:
-        sys.exit(f"slower than {', '.join(f'{AT_LEAST[way]} of COPY: {way}' for way in slow)}")
+        sys.exit("; ".join(f"{way}: below {AT_LEAST[way]} of {PATH}" for way in slow))
 
 
 @contextmanager
 def _server() -> Iterator[None]:
     """An embedded server of our own, migrated."""
-    with tempfile.TemporaryDirectory(prefix="cairn-bench-") as home, ExitStack() as held:
+    with tempfile.TemporaryDirectory(prefix="cairn-bench-", ignore_cleanup_errors=True) as home, ExitStack() as held:
         for name in ("DATABASE_URL", "DATABASE_OWNER_URL", "CAIRN_CLOCK"):
             os.environ.pop(name, None)
         os.environ |= {
@@ -62,6 +65,7 @@ def _server() -> Iterator[None]:
         }
         from config.embedded import lending
 
+        held.callback(_wait_for_the_end, lending.is_ready)
         held.enter_context(lending.borrowed())
         import django
 
@@ -74,13 +78,22 @@ def _server() -> Iterator[None]:
         yield
 
 
+def _wait_for_the_end(is_ready: Callable[[], bool]) -> None:
+    """Returns once the server's keeper has stopped it, so that its folder can go."""
+    until = time.monotonic() + 10
+    while is_ready() and time.monotonic() < until:
+        time.sleep(0.1)
+    time.sleep(0.5)
+
+
 def _measure(options: argparse.Namespace) -> dict[str, float]:
     from foundation import clock
 
     items = _items(options.events, options.people, clock.now())
-    rates = {"COPY, the limit": _timed(items, _copy)}
+    _meet(items)
+    rates = {STRAIGHT: _timed(items, _copy), PATH: _timed(items, _copy_and_count)}
     for size in (100, 500):
-        rates[f"take, batches of {size}"] = _timed(items, lambda items, size=size: _take(items, size))
+        rates[f"take, batches of {size}"] = _timed(items, partial(_take, size=size))
     if options.profile:
         _profiled(items)
     if not options.no_http:
@@ -108,6 +121,13 @@ def _items(events: int, people: int, now: datetime) -> list[dict[str, Any]]:
     ]
 
 
+def _meet(items: Sequence[dict[str, Any]]) -> None:
+    """Makes the people, so that what is measured is what they do and not that they are new."""
+    met = {item.get("userId") or item["anonymousId"]: item for item in items}
+    for start in range(0, len(met), 500):
+        _take([{**item, "messageId": None} for item in list(met.values())[start : start + 500]], 500)
+
+
 def _timed(items: Sequence[dict[str, Any]], work: Callable[[Sequence[dict[str, Any]]], None]) -> float:
     _empty()
     start = time.perf_counter()
@@ -121,16 +141,8 @@ def _empty() -> None:
     from django.db import connections
 
     with connections["owner"].cursor() as cursor:
-        cursor.execute(
-            "TRUNCATE profiles_event, profiles_eventday, profiles_claim, profiles_pulse, profiles_identifier,"
-            " profiles_profile, profiles_eventtype CASCADE"
-        )
-        cursor.execute("CHECKPOINT" if _is_superuser(cursor) else "SELECT 1")
-
-
-def _is_superuser(cursor: Any) -> bool:
-    cursor.execute("SHOW is_superuser")
-    return bool(cursor.fetchone()[0] == "on")
+        cursor.execute("TRUNCATE profiles_event, profiles_eventday, profiles_claim, profiles_pulse, profiles_arrival")
+        cursor.execute("ANALYZE profiles_profile, profiles_identifier")
 
 
 def _check(events: int) -> None:
@@ -141,21 +153,51 @@ def _check(events: int) -> None:
         assert cursor.fetchone()[0] == events, "not every event was stored"
 
 
-def _copy(items: Sequence[dict[str, Any]]) -> None:
+_COLUMNS = "message_id, profile_id, name_id, occurred_at, received_at, properties"
+
+
+def _copy(items: Sequence[dict[str, Any]], table: str = "profiles_event") -> None:
     from django.db import connection
 
     ids: dict[str, str] = {}
+    with connection.cursor() as cursor, cursor.copy(f"COPY {table} ({_COLUMNS}) FROM STDIN") as copy:
+        for item in items:
+            person = item.get("userId") or item["anonymousId"]
+            profile = ids.setdefault(person, f"{random.Random(person).getrandbits(128):032x}")
+            name, at = NAMES.index(item["event"]), item["timestamp"]
+            copy.write_row((item["messageId"], profile, name, at, at, json.dumps(item["properties"])))
+
+
+def _copy_and_count(items: Sequence[dict[str, Any]]) -> None:
+    """As an import by hand would do it: 5,000 a transaction, each message once, with the days' counts."""
+    from django.db import connection, transaction
+
     with connection.cursor() as cursor:
-        copy_to = (
-            "COPY profiles_event (message_id, profile_id, name_id, occurred_at, received_at, properties) FROM STDIN"
+        cursor.execute(
+            "CREATE TEMP TABLE fresh (message_id text, profile_id uuid, name_id integer, occurred_at timestamptz,"
+            " received_at timestamptz, properties jsonb) ON COMMIT DELETE ROWS"
         )
-        with cursor.copy(copy_to) as copy:
-            for item in items:
-                person = item.get("userId") or item["anonymousId"]
-                profile = ids.setdefault(person, f"{random.Random(person).getrandbits(128):032x}")
-                name = NAMES.index(item["event"])
-                time_ = item["timestamp"]
-                copy.write_row((item["messageId"], profile, name, time_, time_, json.dumps(item["properties"])))
+        for start in range(0, len(items), 5_000):
+            with transaction.atomic():
+                _copy(items[start : start + 5_000], "fresh")
+                cursor.execute(_FROM_FRESH)
+
+
+_FROM_FRESH = f"""
+    WITH named AS MATERIALIZED (SELECT md5(message_id)::uuid AS claim, * FROM fresh),
+    won AS (
+        INSERT INTO profiles_claim (id, received_at) SELECT claim, now() FROM named ORDER BY claim
+        ON CONFLICT DO NOTHING RETURNING id
+    ), new AS MATERIALIZED (SELECT n.* FROM named n JOIN won ON won.id = n.claim),
+    counted AS (
+        INSERT INTO profiles_eventday AS d (profile_id, name_id, day, n, first_at, last_at)
+        SELECT profile_id, name_id, (occurred_at AT TIME ZONE 'UTC')::date, count(*), min(occurred_at), max(occurred_at)
+        FROM new GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
+        ON CONFLICT (profile_id, name_id, day) DO UPDATE SET n = d.n + excluded.n,
+            first_at = least(d.first_at, excluded.first_at), last_at = greatest(d.last_at, excluded.last_at)
+    )
+    INSERT INTO profiles_event ({_COLUMNS}) SELECT {_COLUMNS} FROM new
+"""
 
 
 def _take(items: Sequence[dict[str, Any]], size: int) -> None:
@@ -196,8 +238,8 @@ def _over_http(items: Sequence[dict[str, Any]]) -> float:
         _post(port, secret, bodies[:1])  # the first loads what is loaded once
         start = time.perf_counter()
         senders = [
-            multiprocessing.get_context("fork").Process(target=_post, args=(port, secret, bodies[1 + n :: 2]))
-            for n in range(2)
+            multiprocessing.get_context("fork").Process(target=_post, args=(port, secret, bodies[1 + n :: 4]))
+            for n in range(4)
         ]
         for sender in senders:
             sender.start()
@@ -216,7 +258,7 @@ def _web() -> Iterator[int]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--no-ws", "--workers", "1"]
-    command += ["--blocking-threads", "2", "--port", str(port), "--log-level", "error", "config.wsgi:application"]
+    command += ["--blocking-threads", "4", "--port", str(port), "--log-level", "error", "config.wsgi:application"]
     root = Path(__file__).resolve().parent.parent
     with subprocess.Popen(command, cwd=root) as web:
         try:

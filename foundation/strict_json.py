@@ -7,7 +7,7 @@ that one bad value in a body can be refused without its neighbours; `problems` t
 import json
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -107,6 +107,7 @@ def problems(value: Any, path: str = "", deepest: int = MAX_DEPTH) -> list[Probl
 
 def _is_plain(value: Any, depth: int) -> bool:
     """Whether there is certainly no problem: the quick answer for nearly everything that comes."""
+    values: Iterable[Any]
     if type(value) is dict:
         if depth > MAX_DEPTH or len(value) > MAX_KEYS:
             return False

@@ -233,7 +233,7 @@ def test_touching_says_why(db: None, now: datetime, attributes: tuple[str, ...])
 def test_taking_does_not_grow_with_what_waits(transactional_db: None, now: datetime) -> None:
     pulses.touch(_ids(20_000), cause=TIME, now=now)
     with connection.cursor() as cursor:
-        params = {"after": 0, "window": 40, "had": [], "limit": 10, "seed": 1}
+        params: dict[str, Any] = {"after": 0, "window": 40, "had": [], "limit": 10, "seed": 1}
         cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {pulses._sql['lock_oldest']}", params)
         plan = cursor.fetchone()[0]
     assert _rows_read(plan) <= 41

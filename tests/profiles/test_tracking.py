@@ -6,12 +6,15 @@ import json
 import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.test import Client
 
-from profiles.models import Account, Event, Profile, RejectedEvent
+from foundation import clock, strict_json
+from profiles import calls, views
+from profiles.models import Account, Event, Profile, Pulse, RejectedEvent
 from staff import keys
 from staff.models import Key
 from tests.profiles.told import events_of, somebody
@@ -22,8 +25,6 @@ Send = Callable[..., Any]
 @pytest.fixture
 def key(db: None) -> Callable[..., str]:
     def make(kind: Key.Kind = Key.Kind.SERVER, **options: Any) -> str:
-        from foundation import clock
-
         return keys.create(f"Test {kind}", kind=kind, now=clock.now(), **options)[1]
 
     return make
@@ -124,8 +125,6 @@ def test_without_a_good_sending_time_the_timestamp_counts(send: Send, bad: Any) 
 
 @pytest.mark.parametrize(("value", "history"), [(True, True), ("yes", True), (1, True), (False, False), (None, False)])
 def test_history_is_said_once_for_a_batch(send: Send, value: Any, history: bool) -> None:
-    from profiles.models import Pulse
-
     send("/v1/batch", {"batch": [track()], "historical": value})
     assert Pulse.objects.get().cause == ("history" if history else "event")
 
@@ -302,3 +301,17 @@ def test_LG01_nothing_of_a_person_is_logged(send: Send, caplog: pytest.LogCaptur
         if record.name != "django.db.backends":  # written only where DEBUG is on
             assert canary not in record.getMessage()
             assert record.levelno < logging.WARNING or "Bad Request" in record.getMessage()
+
+
+def test_the_documentation_names_the_limits_that_there_are() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "tracking.md").read_text()
+    for limit in (
+        *(f"{n:,}" for n in (views.MAX_BODY, calls.MAX_ITEM_BYTES, strict_json.MAX_STRING_BYTES)),
+        f"most {strict_json.MAX_DEPTH} levels, {strict_json.MAX_KEYS} keys",
+        f"{strict_json.MAX_KEY_CHARACTERS} characters a key",
+        f"at most {calls.MAX_ID_BYTES} bytes",
+        f"at most {calls.MAX_NAME_CHARACTERS} characters",
+    ):
+        assert limit in text
+    for kind in calls.Kind:
+        assert f"`{kind.value}`" in text

@@ -179,7 +179,25 @@ GOOD: dict[str, Any] = {
     "group": {"userId": "u", "groupId": "g", "traits": {"name": "G"}},
     "alias": {"userId": "u", "previousId": "x"},
 }
-WRONG = (None, True, False, 0, -1, 1.5, 2**60, "", " ", "x", "x" * 300, [], ["x"], {}, {"x": 1}, [[]], {"": {}})
+WRONG: tuple[Any, ...] = (
+    None,
+    True,
+    False,
+    0,
+    -1,
+    1.5,
+    2**60,
+    "",
+    " ",
+    "x",
+    "x" * 300,
+    [],
+    ["x"],
+    {},
+    {"x": 1},
+    [[]],
+    {"": {}},
+)
 
 
 @pytest.mark.parametrize("kind", KINDS)

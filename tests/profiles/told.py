@@ -67,7 +67,7 @@ def state() -> dict[str, Any]:
                 [getattr(p, column) for column in Profile.COLUMNS],
                 _exact(p.attributes),
                 p.attribute_times,
-                accounts.get(p.account_id),
+                p.account_id and accounts[p.account_id],
                 p.first_seen_at,
                 p.last_seen_at,
             )
