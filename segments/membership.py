@@ -7,7 +7,7 @@ it got them, and holds each segment *with others* while it writes. A build asks 
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import DatabaseError, transaction
@@ -25,6 +25,7 @@ from segments.question import Names, Question
 TRIGGERING = frozenset({Cause.EVENT, Cause.ATTRIBUTE, Cause.TIME})
 _sql = statements("segments", "membership")
 _Why = dict[UUID, Cause]
+_UNDER_WAY = timedelta(seconds=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +45,18 @@ class Change:
 def refresh(taken: Sequence[Taken], *, now: datetime) -> list[Change]:
     """Asks again about these people, in the caller's transaction and under the locks of theirs that it holds.
 
-    Asked are the live segments that what is new bears on; those that use segments come after them. What happened after
+    Asked are the live segments that what is new bears on; those that use segments come after them. What happens after
     `now` is not seen yet: it is asked about when its time comes.
     """
     if not taken:
         return []
     standing = live.read(lock=True)
-    return _Pass(standing, taken, now).run()
+    return _Pass(standing, taken, _moment(taken, now)).run()
+
+
+def _moment(taken: Sequence[Taken], now: datetime) -> datetime:
+    """`now`, or a little later: what is taken may have happened while the run that takes it was under way."""
+    return max((one.last_at for one in taken if one.last_at and now < one.last_at <= now + _UNDER_WAY), default=now)
 
 
 class _Pass:
@@ -81,6 +87,7 @@ class _Pass:
             if todo:
                 self._settle(todo, asked, members)
         self._write_put_off()
+        self._come_back()
         return self.changes
 
     def _why(self, one: Live, new: set[UUID], late: dict[int | None, _Why]) -> _Why:
@@ -132,6 +139,13 @@ class _Pass:
                 if (person in answers[one.id]) != is_in:
                     found.append(_change(one.id, one.slug, person, not is_in, self.now, cause))
         self.changes += _write(found, {one.id: one.version_id for one in todo}, self.now)
+
+    def _come_back(self) -> None:
+        """Whoever has an event ahead of time, by a clock that is fast, is asked again when its time comes."""
+        ahead = [(one.profile_id, one.last_at) for one in self.taken if one.last_at and one.last_at > self.now]
+        if ahead:
+            profiles, moments = (list(column) for column in zip(*ahead, strict=True))
+            _sql.run("come_back", {"profiles": profiles, "moments": moments})
 
     def _write_put_off(self) -> None:
         if self._put_off:

@@ -78,8 +78,8 @@ SELECT DISTINCT profile_id FROM segments_late
 WHERE (segment_id = ANY(%(segments)s::bigint[]) OR segment_id IS NULL) AND entered IS NULL;
 
 -- name: take_due
--- The people whose answers may change by now: their time is taken, and set anew when they are asked.
-UPDATE segments_watch SET next_at = NULL
+-- The people whose answers may change by now. As if they were new, everything is asked of them again.
+DELETE FROM segments_watch
 WHERE profile_id IN (
     SELECT profile_id FROM segments_watch WHERE next_at <= %(now)s
     ORDER BY next_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
@@ -101,3 +101,9 @@ FROM (
     ORDER BY s.id
 ) c
 WHERE c.id = s.id AND s.size <> c.n;
+
+-- name: come_back
+-- These people are asked again at these times, if not before.
+UPDATE segments_watch w SET next_at = least(w.next_at, c.moment)
+FROM unnest(%(profiles)s::uuid[], %(moments)s::timestamptz[]) AS c(profile, moment)
+WHERE w.profile_id = c.profile;

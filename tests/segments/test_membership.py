@@ -107,3 +107,30 @@ def test_time_moves_people_by_way_of_the_sweep(ada: Profile, now: datetime) -> N
         [change] = membership.refresh(pulses.claim(10, now=later), now=later)
     assert (change.entered, change.cause, change.triggers) == (False, Cause.TIME, True)
     assert sweep.tick(later) == 0
+
+
+def ahead(person: Profile, name: str, at: datetime) -> Taken:
+    return Taken(person.id, frozenset({"event"}), frozenset({number(name)}), frozenset(), (1,), at, at)
+
+
+def test_what_came_while_the_run_was_under_way_is_seen(ada: Profile, now: datetime) -> None:
+    live("new", SIGNED_UP, now)
+    at = now + timedelta(seconds=2)
+    did([(ada.id, Done("signed_up", at))])
+    [change] = membership.refresh([ahead(ada, "signed_up", at)], now=now)
+    assert (change.entered, change.at) == (True, at)
+
+
+def test_what_a_fast_clock_dates_ahead_is_seen_when_its_time_comes(ada: Profile, now: datetime) -> None:
+    from segments import sweep
+
+    live("new", SIGNED_UP, now)
+    at = now + timedelta(minutes=4)
+    did([(ada.id, Done("signed_up", at))])
+    assert membership.refresh([ahead(ada, "signed_up", at)], now=now) == []
+    assert sweep.tick(at - timedelta(microseconds=1)) == 0
+    assert sweep.tick(at) == 1
+    with transaction.atomic():
+        taken_then = pulses.claim(10, now=at)
+        changes = membership.refresh(taken_then, now=at)
+    assert [(change.slug, change.entered) for change in changes] == [("new", True)]
