@@ -12,7 +12,7 @@ from foundation.sql import statements
 from journeys import documents, ending
 from journeys import program as programs
 from journeys.fields import said
-from journeys.models import CALLED_OFF, Enrollment, Journey, JourneyVersion, Refusal, Transition
+from journeys.models import CALLED_OFF, Assignment, Enrollment, Journey, JourneyVersion, Refusal, Transition
 from journeys.walking import Traveller, read
 from messaging import outbox
 from messaging.models import Message
@@ -96,7 +96,7 @@ def absorb(merges: Sequence[Pair]) -> None:
     now = clock.now()
     ended = [id for (id,) in _sql.rows("end_the_one_behind", {**params, "now": now})]
     outbox.cancel(ended, reason="Two people turned out to be one, who was further ahead already.", now=now)
-    for statement in ("tell_apart", "move", "move_refusals", "drop_refusals"):
+    for statement in ("tell_apart", "move", "move_refusals", "drop_refusals", "move_assignments", "drop_assignments"):
         _sql.run(statement, params)
 
 
@@ -106,6 +106,7 @@ def erase(profile: Profile) -> None:
     Transition.objects.filter(enrollment__profile=profile).delete()
     Enrollment.objects.filter(profile=profile).delete()
     Refusal.objects.filter(profile=profile).delete()
+    Assignment.objects.filter(profile=profile).delete()
 
 
 @registry.export.join

@@ -57,6 +57,7 @@ class Step:
 
     key: ClassVar[str]
     label: ClassVar[str]
+    example: ClassVar[Mapping[str, Any]]  # a sound one, as a document has it, without its own key
     fields: ClassVar[Sequence[Field]] = ()
     arms_in: ClassVar[Sequence[str]] = ()  # fields that hold an arm, or a list of arms
     arm_fields: ClassVar[Mapping[str, Sequence[Field]]] = {}  # what an arm says beside key, label and steps
@@ -195,6 +196,7 @@ class Trigger:
 
     key: ClassVar[str]
     label: ClassVar[str]
+    example: ClassVar[Mapping[str, Any]]
     fields: ClassVar[Sequence[Field]] = ()
 
     def __init__(self, given: Mapping[str, Any]) -> None:

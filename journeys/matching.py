@@ -2,8 +2,10 @@
 
 import json
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from profiles.models import EventType
 from profiles.pulses import Triggering
@@ -47,6 +49,39 @@ class Pattern:
         _, params = q.select(["true"])
         met = {id for (id,) in question.ask(f"SELECT e.id FROM {rows} WHERE {tests}", params)}
         return [event for event in found if event.id in met]
+
+    def done(self, asked: Sequence["Asked"], at: datetime) -> set[UUID]:
+        """The keys of those who did it, after `since` and up to `until`; one question, however many are asked."""
+        if not asked:
+            return set()
+        q = Question(at, Names.of({*self.names, ANYTHING}))
+        keys, profiles = (
+            q.bind([one.key for one in asked], "uuid[]"),
+            q.bind([one.profile_id for one in asked], "uuid[]"),
+        )
+        since = q.bind([one.since for one in asked], "timestamptz[]")
+        until = q.bind([one.until for one in asked], "timestamptz[]")
+        tests = [
+            behaviour.named(q, self.names, "e.name_id"),
+            "e.occurred_at > u.since AND e.occurred_at <= u.until",
+            # Said again for all, so that only the months in question are read.
+            f"e.occurred_at > {q.moment(min(one.since for one in asked))} AND e.occurred_at <= {q.moment(at)}",
+            *(where.holds(q, "e") for where in self.where),
+        ]
+        rows = f"unnest({keys}, {profiles}, {since}, {until}) AS u(key, profile_id, since, until)"
+        found = f"SELECT FROM profiles_event e WHERE e.profile_id = u.profile_id AND {both(tests)}"
+        _, params = q.select(["true"])
+        return {key for (key,) in question.ask(f"SELECT u.key FROM {rows} WHERE EXISTS ({found})", params)}
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Somebody of whom it is asked whether they did something between two moments."""
+
+    key: UUID
+    profile_id: UUID
+    since: datetime
+    until: datetime
 
 
 class Renames:

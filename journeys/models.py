@@ -1,6 +1,7 @@
 """Journeys, their versions, the people in them, and why each of them moved."""
 
 import uuid
+from collections.abc import Collection
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -184,3 +185,23 @@ class Refusal(models.Model):
     class Meta:
         indexes = [models.Index(fields=["journey", "at"]), models.Index(fields=["profile", "at"])]
         constraints = [models.UniqueConstraint(fields=["journey", "profile", "cause"], name="one_refusal_a_cause")]
+
+
+class Assignment(models.Model):
+    """The arm of a split that was drawn for somebody: kept, so that no change of weights moves them."""
+
+    id = models.BigAutoField(primary_key=True)
+    journey = models.SlugField(max_length=100, db_index=False, help_text="Slug of the journey.")
+    step = models.CharField(max_length=100)
+    profile = models.ForeignKey(Profile, on_delete=models.CASCADE, related_name="+")
+    arm = models.CharField(max_length=100)
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["journey", "step", "profile"], name="one_assignment_a_person")]
+
+    @classmethod
+    def of(cls, journey: str, step: str, profile_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, str]:
+        """The arms of these people at a split, of those who have one."""
+        rows = cls.objects.filter(journey=journey, step=step, profile_id__in=profile_ids)
+        return dict(rows.values_list("profile_id", "arm"))

@@ -71,3 +71,16 @@ ON CONFLICT (journey_id, profile_id, cause) DO UPDATE SET times = r.times + excl
 -- name: drop_refusals
 -- What was counted together stands with the survivor only.
 DELETE FROM journeys_refusal WHERE profile_id = ANY(%(absorbed)s::uuid[]);
+
+-- name: move_assignments
+-- Of two arms of one split the one drawn first is kept.
+INSERT INTO journeys_assignment AS a (journey, step, profile_id, arm, at)
+SELECT DISTINCT ON (o.journey, o.step, m.survivor) o.journey, o.step, m.survivor, o.arm, o.at
+FROM unnest(%(survivors)s::uuid[], %(absorbed)s::uuid[]) AS m(survivor, absorbed)
+JOIN journeys_assignment o ON o.profile_id = m.absorbed
+ORDER BY o.journey, o.step, m.survivor, o.at, o.id
+ON CONFLICT (journey, step, profile_id) DO UPDATE SET arm = excluded.arm, at = excluded.at WHERE excluded.at < a.at;
+
+-- name: drop_assignments
+-- What was moved stands with the survivor only.
+DELETE FROM journeys_assignment WHERE profile_id = ANY(%(absorbed)s::uuid[]);

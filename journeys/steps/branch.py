@@ -16,6 +16,13 @@ from segments.language import Asked
 class Branch(Step):
     key = "branch"
     label = "Part ways"
+    example = {
+        "kind": "branch",
+        "arms": [
+            {"key": "yes", "when": {"kind": "event", "name": "feature_used"}, "steps": []},
+            {"key": "no", "label": "Everyone else", "steps": []},
+        ],
+    }
     arms_in = ("arms",)
     arm_fields = {"arms": (Condition(name="when", label="When", required=False),)}
 

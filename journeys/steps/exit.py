@@ -13,6 +13,7 @@ from journeys.kinds import Standing, Step, steps
 class Exit(Step):
     key = "exit"
     label = "Leave the journey"
+    example = {"kind": "exit", "reason": "Found their way"}
     fields = (Text(name="reason", label="Reason", required=False),)
 
     def sentence(self) -> str:

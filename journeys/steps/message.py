@@ -14,6 +14,7 @@ from messaging import outbox
 class Message(Step):
     key = "message"
     label = "Send a message"
+    example = {"kind": "message", "channel": "email", "template": "welcome"}
     fields = (
         Text(name="channel", label="Channel", longest=20),
         Slug(name="template", label="Template", of="template"),

@@ -7,6 +7,7 @@ from journeys.kinds import Trigger, triggers
 class Api(Trigger):
     key = "api"
     label = "A call of the API"
+    example = {"kind": "api"}
 
     def sentence(self) -> str:
         return "the API puts somebody on it"

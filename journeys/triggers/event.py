@@ -12,6 +12,7 @@ from journeys.kinds import Entry, Happened, Trigger, triggers
 class Event(Trigger):
     key = "event"
     label = "Somebody does something"
+    example = {"kind": "event", "name": "signed_up"}
     fields = (Names(name="name", label="Event"), Where(name="where", label="Where", required=False))
 
     def prepare(self) -> None:

@@ -7,6 +7,7 @@ from journeys.kinds import Trigger, triggers
 class Manual(Trigger):
     key = "manual"
     label = "A member of staff"
+    example = {"kind": "manual"}
 
     def sentence(self) -> str:
         return "a member of staff puts somebody on it"

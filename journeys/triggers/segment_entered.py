@@ -1,7 +1,8 @@
 """Somebody comes into a segment, from outside it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from typing import Any, ClassVar
 
 from journeys.fields import Slug
 from journeys.kinds import Entry, Happened, Trigger, triggers
@@ -16,6 +17,7 @@ def key_of(kind: str, slug: str, at: datetime) -> str:
 class SegmentEntered(Trigger):
     key = "segment_entered"
     label = "Somebody comes into a segment"
+    example: ClassVar[Mapping[str, Any]] = {"kind": "segment_entered", "slug": "active"}
     fields = (Slug(name="slug", label="Segment", of="segment"),)
     entered = True
     verb = "came into"

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -34,7 +35,9 @@ class _Ended(Exception):
     pass
 
 
-def interpreted(steps: list[Any], did: list[tuple[str, datetime]], until: datetime, tick: timedelta) -> Told:
+def interpreted(
+    steps: list[Any], unit: object, did: list[tuple[str, datetime]], until: datetime, tick: timedelta
+) -> Told:
     """Walks one person through; the engine looks at people on every tick, so that waits end on one."""
     told = Told()
     clock = START
@@ -58,9 +61,21 @@ def interpreted(steps: list[Any], did: list[tuple[str, datetime]], until: dateti
                     arm = next((arm for arm in step["arms"][:-1] if holds(arm["when"])), step["arms"][-1])
                     told.passed.append((step["key"], arm["key"]))
                     walk(arm["steps"])
+                case "split":
+                    arm = drawn(step["salt"], step["arms"])
+                    told.passed.append((step["key"], arm["key"]))
+                    walk(arm["steps"])
                 case "exit":
                     told.state = "exited"
                     raise _Ended
+
+    def drawn(salt: str, arms: list[Any]) -> Any:
+        number = int(sha256(f"{salt}:{unit}".encode()).hexdigest()[:16], 16) % 10_000
+        for arm in arms[:-1]:
+            number -= arm["weight"] * 100
+            if number < 0:
+                return arm
+        return arms[-1]
 
     def holds(when: Any) -> bool:
         if "not" in when:
@@ -122,12 +137,19 @@ def _bodies(draw: st.DrawFn) -> list[Any]:
                     for n in range(draw(st.integers(1, 2)))
                 ]
                 return {"key": key, "kind": "branch", "arms": [*arms, {"key": "rest", "steps": body(depth + 1, 0)}]}
+            case "split":
+                share = draw(st.integers(1, 99))
+                arms = [
+                    {"key": f"arm{n}", "weight": weight, "steps": body(depth + 1, 0)}
+                    for n, weight in enumerate((share, 100 - share))
+                ]
+                return {"key": key, "kind": "split", "salt": draw(st.sampled_from("xyz")), "arms": arms}
         return {"key": key, "kind": "exit"}
 
     return body(0, 1)
 
 
-_KINDS = ["branch", "branch", "branch", "message", "wait", "wait", "exit"]
+_KINDS = ["branch", "branch", "branch", "split", "message", "wait", "wait", "exit"]
 
 # What people do: (name, minutes after the start). Off the ticks, so that no two things share a moment.
 _DEEDS = st.lists(
@@ -177,7 +199,7 @@ def _play(steps: list[Any], deeds: list[list[tuple[str, int]]], tick: timedelta)
         stage.rest()
     for person, did in zip(people, deeds, strict=True):
         moments = [(name, START + timedelta(minutes=minutes)) for name, minutes in did]
-        expected = interpreted(steps, moments, stage.now, tick)
+        expected = interpreted(steps, person.id, moments, stage.now, tick)
         enrollment = Enrollment.objects.get(profile=person)
         assert enrollment.state == expected.state
         if expected.state == "active":
