@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from foundation.sql import statements
+from foundation.wake import wake
 from profiles import latest
 from profiles.calls import Call, Kind
 from profiles.identity import Person, Trust
@@ -88,3 +89,4 @@ class Companies:
         ]
         if rows:
             _sql.run("pulse_colleagues", {"rows": json.dumps(rows), "now": self.now})
+            wake("journeys.react")

@@ -27,7 +27,7 @@ from profiles.models import RejectedEvent, Tombstone
 __all__ = ["Ours", "Receipt", "Trust", "emit", "take"]
 
 _TRIES = 6
-_MOST_OVERTAKEN = 200
+_MOST_OVERTAKEN = 50
 _TIES = {"40001", "40P01"}  # serialization failure, deadlock
 _sql = statements("profiles", "ingest")
 T = TypeVar("T")

@@ -76,7 +76,7 @@ _PREFLIGHT = {
 
 @_tracking
 def batch(request: HttpRequest) -> HttpResponse:
-    """POST /v1/batch and /v1/import: many calls at once."""
+    """POST /v1/batch, /v1/import or /v1/b: many calls at once."""
     body = strict_json.decode_parts(_unpacked(request), "batch")
     if not isinstance(body, dict):
         raise Invalid.at("", "The body must be a JSON object with the calls in a list under batch.")
@@ -88,12 +88,12 @@ def batch(request: HttpRequest) -> HttpResponse:
 
 @_tracking
 def single(request: HttpRequest, kind: str) -> HttpResponse:
-    """POST /v1/identify, /v1/track …: one call."""
+    """POST /v1/identify, /v1/track …, or by their first letters: one call."""
     raw = _unpacked(request)
     body = strict_json.decode(raw)
     if not isinstance(body, dict):
         raise Invalid.at("", "The body must be a JSON object.")
-    body["type"] = kind
+    body["type"] = next(one.value for one in calls.Kind if one.value.startswith(kind))
     return _take(request, body, [Sent(body, len(raw))])
 
 

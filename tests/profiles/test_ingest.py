@@ -283,8 +283,11 @@ def test_whoever_takes_pulses_is_woken_once_it_is_committed(
     settings.CAIRN_WAKE_UPS = True
     sent: list[tuple[str, int]] = []
     monkeypatch.setattr(current_app, "send_task", lambda task, **_: sent.append((task, _seen_from_outside())))
-    given(track(userId="u"), now=now)
-    assert sent == [("journeys.react", 1)]
+    given(track(userId="u"), group("g", userId="v"), now=now)
+    assert set(sent) == {("journeys.react", 1)}
+    sent.clear()
+    given(group("g", userId="v", traits={"seats": 5}), now=now)  # only the company has changed
+    assert set(sent) == {("journeys.react", 1)}
 
 
 def _seen_from_outside() -> int:

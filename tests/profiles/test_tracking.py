@@ -53,7 +53,7 @@ def track(**fields: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("slash", ["", "/"])
-@pytest.mark.parametrize("name", ["batch", "import"])
+@pytest.mark.parametrize("name", ["batch", "import", "b"])
 def test_a_batch_is_answered_when_it_is_stored(send: Send, name: str, slash: str) -> None:
     answer = send(f"/v1/{name}{slash}", {"batch": [track(), track(event="Paid")]})
     assert (answer.status_code, answer.json()) == (200, {"success": True})
@@ -61,7 +61,8 @@ def test_a_batch_is_answered_when_it_is_stored(send: Send, name: str, slash: str
 
 
 @pytest.mark.parametrize("slash", ["", "/"])
-def test_each_call_has_an_address_of_its_own(send: Send, slash: str) -> None:
+@pytest.mark.parametrize("short", [True, False])
+def test_each_call_has_an_address_of_its_own(send: Send, short: bool, slash: str) -> None:
     calls = {
         "identify": {"userId": "u", "traits": {"plan": "pro"}},
         "track": {"userId": "u", "event": "Visited"},
@@ -71,7 +72,7 @@ def test_each_call_has_an_address_of_its_own(send: Send, slash: str) -> None:
         "alias": {"userId": "u", "previousId": "x"},
     }
     for kind, body in calls.items():
-        answer = send(f"/v1/{kind}{slash}", body)
+        answer = send(f"/v1/{kind[0] if short else kind}{slash}", body)
         assert (answer.status_code, answer.json()) == (200, {"success": True})
     assert sorted(events_of("x")) == ["Visited", "page", "screen"]
     assert somebody("u").attributes == {"plan": "pro"}
