@@ -65,7 +65,7 @@ def _server() -> Iterator[None]:
         }
         from config.embedded import lending
 
-        held.callback(_wait_for_the_end, lending.is_ready)
+        held.callback(_wait_for_the_end, Path(home))
         held.enter_context(lending.borrowed())
         import django
 
@@ -78,12 +78,11 @@ def _server() -> Iterator[None]:
         yield
 
 
-def _wait_for_the_end(is_ready: Callable[[], bool]) -> None:
+def _wait_for_the_end(home: Path) -> None:
     """Returns once the server's keeper has stopped it, so that its folder can go."""
-    until = time.monotonic() + 10
-    while is_ready() and time.monotonic() < until:
+    until = time.monotonic() + 30
+    while (home / "postgres" / "data" / "postmaster.pid").exists() and time.monotonic() < until:
         time.sleep(0.1)
-    time.sleep(0.5)
 
 
 def _measure(options: argparse.Namespace) -> dict[str, float]:
