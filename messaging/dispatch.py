@@ -9,7 +9,7 @@ import logging
 import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
 from django.db import OperationalError, transaction
@@ -22,6 +22,7 @@ from messaging.delivery import CHANNELS, Channel, InDoubt, Later, Letter, Line, 
 from messaging.judging import Candidate
 from messaging.liquid import Unsayable
 from messaging.models import Message, MessageState
+from messaging.outbox import as_json
 from messaging.outcomes import LEASE, Settled, Unsent
 from messaging.rendering import Desk
 
@@ -93,7 +94,7 @@ def _intend(claims: Sequence[Claim], now: datetime) -> list[Letter]:
         gone = {one.id for one in over}
         candidates = _candidates([message for message in messages if message.id not in gone], consents)
         judged = judging.judge(candidates, now)
-        held = [outcomes.held(one.message, judged[one.id]) for one in candidates if judged[one.id].guardrail]
+        held = [outcomes.held(one.message, judged[one.id], now) for one in candidates if judged[one.id].guardrail]
         letters, unsaid = _render([one for one in candidates if not judged[one.id].guardrail], now)
         outcomes.settle([*over, *held, *unsaid], fences, _WAITING, now)
         return _commit_to(letters, candidates, fences, now)
@@ -169,18 +170,23 @@ def _commit_to(
 ) -> list[Letter]:
     """Marks them as being sent, word for word; those that were cancelled meanwhile, or taken over, drop out here."""
     versions = {one.id: one.message.template.version_id for one in candidates}
-    columns: dict[str, list[Any]] = {
-        "ids": [letter.id for letter in letters],
-        "fences": [fences[letter.id] for letter in letters],
-        "versions": [versions[letter.id] for letter in letters],
-        "addresses": [letter.address for letter in letters],
-        "senders": [letter.sender for letter in letters],
-        "message_ids": [letter.message_id for letter in letters],
-        "subjects": [letter.subject for letter in letters],
-        "htmls": [letter.html for letter in letters],
-        "texts": [letter.text for letter in letters],
-    }
-    intended = {id for (id,) in _sql.rows("intend", {**columns, "now": now})} if letters else set()
+    if not letters:
+        return []
+    rows = [
+        {
+            "id": letter.id,
+            "fence": fences[letter.id],
+            "version": versions[letter.id],
+            "address": letter.address,
+            "sender": letter.sender,
+            "message_id": letter.message_id,
+            "subject": letter.subject,
+            "html": letter.html,
+            "text": letter.text,
+        }
+        for letter in letters
+    ]
+    intended = {id for (id,) in _sql.rows("intend", {"letters": as_json(rows), "now": now})}
     return [letter for letter in letters if letter.id in intended]
 
 

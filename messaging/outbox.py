@@ -3,12 +3,11 @@
 import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 from django.conf import settings
-from django.core.serializers.json import DjangoJSONEncoder
 
 from foundation import wake
 from foundation.errors import Invalid, Problem
@@ -49,10 +48,19 @@ def enqueue(requests: Sequence[Request], *, now: datetime) -> list[UUID]:
         return []
     templates = _templates(requests)
     rows = [_row(request, templates[request.template], now) for request in requests]
-    _sql.run("enqueue", {"requests": json.dumps(rows, cls=DjangoJSONEncoder), "now": now})
+    _sql.run("enqueue", {"requests": as_json(rows), "now": now})
     ids: dict[str, UUID] = dict(_sql.rows("queued_as", {"keys": [request.key for request in requests]}))
     wake.wake("messaging.dispatch")
     return [ids[request.key] for request in requests]
+
+
+def as_json(value: Any) -> str:
+    """JSON for the database, moments to the microsecond."""
+    return json.dumps(value, default=_plain)
+
+
+def _plain(value: Any) -> str:
+    return value.isoformat() if isinstance(value, date) else str(value)
 
 
 def cancel(enrollments: Collection[UUID], *, reason: str, now: datetime) -> int:

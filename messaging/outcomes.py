@@ -1,10 +1,9 @@
 """What became of messages: written down with its reason, told as events, and repeated or not by what is known."""
 
-import json
 import random
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -19,6 +18,7 @@ from foundation.sql import statements
 from messaging.delivery import Accepted, InDoubt, Later, Outcome, Returned, label
 from messaging.judging import Defer, Judgement
 from messaging.models import Message, MessageState
+from messaging.outbox import as_json
 from profiles import ingest
 
 LEASE = timedelta(minutes=5)
@@ -55,11 +55,12 @@ def again(message: Message, at: datetime) -> Settled:
     return Settled(message.id, MessageState.DEFERRED, message.reason, message.guardrail, message.evidence, at, 1)
 
 
-def held(message: Message, judgement: Judgement) -> Settled:
+def held(message: Message, judgement: Judgement, now: datetime) -> Settled:
     """By a guardrail: put off, to be judged again then, or stopped."""
     verdict = judgement.verdict
     if isinstance(verdict, Defer):
-        until = min(verdict.until, message.expires_at) if message.expires_at else verdict.until
+        until = max(verdict.until, now + timedelta(seconds=1))
+        until = min(until, message.expires_at) if message.expires_at else until
         return Settled(
             message.id, MessageState.DEFERRED, verdict.reason, judgement.guardrail, verdict.evidence, until, unspent=1
         )
@@ -93,19 +94,8 @@ def settle(settled: Sequence[Settled], fences: Mapping[UUID, int], states: Seque
     """Writes it down, in one statement, where the message is in one of `states` and still ours; which those were."""
     if not settled:
         return set()
-    columns: dict[str, list[Any]] = {
-        "ids": [one.id for one in settled],
-        "fences": [fences[one.id] for one in settled],
-        "states": [str(one.state) for one in settled],
-        "reasons": [one.reason for one in settled],
-        "guardrails": [one.guardrail for one in settled],
-        "evidences": [json.dumps(dict(one.evidence)) for one in settled],
-        "dues": [one.due_at for one in settled],
-        "unspents": [one.unspent for one in settled],
-        "claims": [one.claims for one in settled],
-        "provider_ids": [one.provider_id for one in settled],
-    }
-    rows = _sql.rows("settle", {**columns, "from": [str(state) for state in states], "now": now})
+    written = as_json([{**asdict(one), "fence": fences[one.id]} for one in settled])
+    rows = _sql.rows("settle", {"settled": written, "from": [str(state) for state in states], "now": now})
     return {id for (id,) in rows}
 
 

@@ -161,10 +161,15 @@ class _Unfolded(Compat32):
 
 
 class _Mail(EmailMultiAlternatives):
+    """Built once, however often it is asked for."""
+
+    _built: Any = None
+
     def message(self) -> Any:
-        message = super().message()
-        message.policy = _Unfolded()
-        return message
+        if self._built is None:
+            self._built = super().message()
+            self._built.policy = _Unfolded()
+        return self._built
 
 
 def mail_of(letter: Letter, backend: Any = None) -> EmailMultiAlternatives:

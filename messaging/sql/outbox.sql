@@ -57,25 +57,24 @@ UPDATE messaging_message AS m
 SET state = 'sending', sending_at = %(now)s, version_id = v.version, address = v.address, sender = v.sender,
     message_id = v.message_id, subject = v.subject, html = v.html, text = v.text,
     reason = '', guardrail = '', evidence = '{}'
-FROM unnest(
-    %(ids)s::uuid[], %(fences)s::int[], %(versions)s::bigint[], %(addresses)s::text[], %(senders)s::text[],
-    %(message_ids)s::text[], %(subjects)s::text[], %(htmls)s::text[], %(texts)s::text[]
-) AS v(id, fence, version, address, sender, message_id, subject, html, text)
+FROM jsonb_to_recordset(%(letters)s::jsonb) AS v(
+    id uuid, fence int, version bigint, address text, sender text, message_id text, subject text, html text, text text
+)
 WHERE m.id = v.id AND m.fence = v.fence AND m.state IN ('queued', 'deferred')
 RETURNING m.id;
 
 -- name: settle
 -- Writes what became of messages, of those that are still in the hands of whoever says so.
 UPDATE messaging_message AS m
-SET state = v.state, reason = v.reason, guardrail = v.guardrail, evidence = v.evidence::jsonb,
+SET state = v.state, reason = v.reason, guardrail = v.guardrail, evidence = v.evidence,
     due_at = coalesce(v.due_at, m.due_at), attempts = greatest(m.attempts - v.unspent, 0), claims = v.claims,
     provider_id = CASE WHEN v.state = 'sent' THEN v.provider_id ELSE m.provider_id END,
     sent_at = CASE WHEN v.state = 'sent' THEN %(now)s ELSE m.sent_at END,
     ended_at = CASE WHEN v.state IN ('queued', 'deferred', 'sent') THEN NULL ELSE %(now)s::timestamptz END
-FROM unnest(
-    %(ids)s::uuid[], %(fences)s::int[], %(states)s::text[], %(reasons)s::text[], %(guardrails)s::text[],
-    %(evidences)s::text[], %(dues)s::timestamptz[], %(unspents)s::int[], %(claims)s::int[], %(provider_ids)s::text[]
-) AS v(id, fence, state, reason, guardrail, evidence, due_at, unspent, claims, provider_id)
+FROM jsonb_to_recordset(%(settled)s::jsonb) AS v(
+    id uuid, fence int, state text, reason text, guardrail text, evidence jsonb, due_at timestamptz, unspent int,
+    claims int, provider_id text
+)
 WHERE m.id = v.id AND m.fence = v.fence AND m.state = ANY(%(from)s)
 RETURNING m.id;
 
