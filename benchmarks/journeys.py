@@ -127,7 +127,12 @@ def _fill(people: int) -> None:
     from messaging import templates
     from segments import definitions
 
-    words = {"name": "Product", "description": "It.", "purpose": "To help.", "basis": "legitimate_interest"}
+    words: dict[str, Any] = {
+        "name": "Product",
+        "description": "It.",
+        "purpose": "To help.",
+        "basis": "legitimate_interest",
+    }
     topics.save("product", **words, channels=["email"], now=AT)
     blocks = [{"kind": "text", "text": "Hello."}]
     templates.save("hello", name="Hello", channel="email", topic="product", subject="Hi", blocks=blocks, now=AT)
@@ -217,9 +222,9 @@ def _message(enrollment: Any, profile: Any, template: Any, step: str) -> Any:
     blank: dict[str, Any] = {}
     for field in Message._meta.concrete_fields:
         if field.default is not NOT_PROVIDED and not field.primary_key:
-            blank[field.column] = field.get_default()
+            blank[str(field.column)] = field.get_default()
         elif not field.null and field.get_internal_type() in ("CharField", "TextField"):
-            blank[field.column] = ""
+            blank[str(field.column)] = ""
     blank |= {
         "id": str(uuid4()),
         "idempotency_key": f"{enrollment}:{step}",
@@ -297,9 +302,8 @@ def _worker(ready: Any) -> None:
     from django.db import connection
 
     from foundation import loops
-    from journeys import tasks
+    from journeys import tasks  # noqa: F401 (joins the loop)
 
-    assert tasks.advance
     connection.ensure_connection()
     ready.wait(120)
     # As a worker does it, ties and all.

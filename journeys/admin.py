@@ -68,9 +68,9 @@ class JourneyAdmin(ReadOnlyAdmin):
     @display(description="Starts when")
     def starts(self, journey: Any) -> SafeString:
         version = journey.version or publishing.draft_of(journey)
-        return (
-            wording.wide(", or ".join(telling.triggers(version.document))) if _readable(version) else wording.quiet("")
-        )
+        if version is None or not _readable(version):
+            return wording.quiet("")
+        return wording.wide(", or ".join(telling.triggers(version.document)))
 
     @display(description="Status", ordering="status")
     def status_(self, journey: Journey) -> SafeString:

@@ -57,7 +57,7 @@ class ResumeFields(ReasonFields):
 
 class StartFields(Fields):
     external_id = Text()
-    context = JSONObject(required=False, help_text="What templates may use as `data`.")
+    context = JSONObject(required=False, help_text="What templates may use as `data`.")  # type: ignore[assignment]
     key = Text(required=False, max_length=200, help_text="The same key enters the same person once.")
 
 
@@ -200,7 +200,8 @@ class JourneyView(ListModelMixin, RetrieveModelMixin, Resource):
 
     def _save(self, slug: str, values: dict[str, Any], status: int = 200) -> Response:
         # As it was sent: the fields of a serializer would make other numbers and texts of it.
-        document = self.request.data.get("document", values.pop("latest"))
+        sent: Any = self.request.data
+        document = sent.get("document", values.pop("latest"))
         publishing.save(slug, document=document, **values, now=self.now)
         return self.shown(find(slug), status)
 

@@ -10,7 +10,8 @@ from journeys.models import Ending
 from journeys.program import Goal, Program
 from journeys.walking import Traveller, Walk
 from profiles.pulses import Taken
-from segments.language import Asked, Condition, Needs
+from segments.kinds import Needs
+from segments.language import Asked, Condition
 
 _sql = statements("journeys", "engine")
 Concerns = Callable[[Needs], bool]

@@ -23,7 +23,7 @@ def read(value: Any) -> time | None:
 def zones(profile_ids: Iterable[UUID]) -> dict[UUID, str]:
     """The time zone that is known of each of these people, of those where one is."""
     rows = Profile.objects.filter(pk__in=list(profile_ids), timezone__isnull=False)
-    return dict(rows.values_list("pk", "timezone"))
+    return {profile: name for profile, name in rows.values_list("pk", "timezone") if name}
 
 
 @lru_cache(maxsize=1024)

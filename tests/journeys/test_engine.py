@@ -220,9 +220,12 @@ def test_an_exit_by_time_is_seen_before_the_next_step(stage: Stage, ada: Profile
     stage.journey(wait("pause", days=4), send("help"), exit=silent)
     stage.does(ada, "signed_up")
     stage.rest()
-    stage.does(ada, "looked_around", at=stage.now)
+    stage.go_on(hours=1)
+    stage.does(ada, "looked_around")
+    stage.rest()
     stage.go_on(days=4)
-    assert stage.enrollment(ada).ended_by in {"exit", "course"}
+    assert stage.enrollment(ada).ended_by == "exit"
+    assert stage.messages(ada) == []
 
 
 def test_who_leaves_by_the_goal_may_enter_again_by_what_they_do_next(stage: Stage, ada: Profile) -> None:

@@ -18,6 +18,10 @@ each_step = pytest.mark.parametrize("kind", STEPS, ids=lambda kind: kind.key)
 each_trigger = pytest.mark.parametrize("kind", TRIGGERS, ids=lambda kind: kind.key)
 
 
+WRONG: list[Any] = [7, [[]], {"a": {}}, "\x00"]
+NO_ARMS: list[Any] = [None, 7, [], [7], "x"]
+
+
 def made(kind: type[kinds.Step]) -> kinds.Step:
     return kind("here", kind.without_steps({"key": "here", **kind.example}))
 
@@ -46,10 +50,10 @@ def test_what_is_missing_unknown_or_of_another_type_is_named(kind: type[kinds.St
     for field in kind.fields:
         if field.required:
             assert f"steps[0].{field.name}" in paths({k: v for k, v in document.items() if k != field.name})
-        for wrong in (7, [[]], {"a": {}}, "\x00"):
+        for wrong in WRONG:
             assert any(path.startswith(f"steps[0].{field.name}") for path in paths({**document, field.name: wrong}))
     for name in kind.arms_in:
-        for wrong in (None, 7, [], [7], "x"):
+        for wrong in NO_ARMS:
             assert any(path.startswith(f"steps[0].{name}") for path in paths({**document, name: wrong}))
 
 

@@ -83,7 +83,7 @@ def interpreted(
         times = [at for name, at in did if name == when["name"] and at <= clock]
         if "window" in when:
             times = [at for at in times if at > clock - timedelta(**when["window"]["last"])]
-        return len(times) >= when["count"]["value"]
+        return bool(len(times) >= when["count"]["value"])
 
     try:
         walk(steps)

@@ -22,11 +22,12 @@ def test_a_draft_changes_until_it_is_published_and_never_again(stage: Stage) -> 
     assert (journey.status, journey.versions.count()) == ("draft", 1)
     version = publishing.publish("onboarding", now=stage.now)
     assert version.program is not None and version.program["first"] == "b"
-    for change in ({"document": {}}, {"published_at": None}, {"reason": "x"}):
+    changes: list[dict[str, Any]] = [{"document": {}}, {"published_at": None}, {"reason": "x"}]
+    for change in changes:
         with pytest.raises(IntegrityError, match="never changes"), transaction.atomic():
             JourneyVersion.objects.filter(pk=version.pk).update(**change)
     with pytest.raises(IntegrityError), transaction.atomic():
-        JourneyVersion.objects.filter(pk=version.pk)._raw_delete("default")  # type: ignore[attr-defined]
+        JourneyVersion.objects.filter(pk=version.pk)._raw_delete("default")
 
 
 def test_saving_after_publishing_makes_the_next_version_and_the_same_again_drops_it(stage: Stage) -> None:
