@@ -89,11 +89,14 @@ def save(
         building.hold_alone([], making=True)  # one definition is saved at a time, so that no two close a circle
         segment, made = _row(slug, name, now)
         before = (segment.status, segment.kind, segment.family, segment.position, segment.version_id)
+        said = [getattr(segment, key) for key in (*FIELDS, "name", "status")]
         condition = _changed(segment, definition, made)
         for key, value in fields.items():
             setattr(segment, key, value)
         segment.name = name or segment.name
         segment.status = status or segment.status
+        if condition is None and not made and said == [getattr(segment, key) for key in (*FIELDS, "name", "status")]:
+            return segment  # nothing is new
         if before[0] == Segment.Status.LIVE != segment.status:
             _refuse_if_used(segment)
         if condition is not None:

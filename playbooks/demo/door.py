@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from foundation.errors import Refused
 
-_PATIENCE = 60.0  # seconds that a restart of the other side may take
+_PATIENCE = 120.0  # seconds that a restart of the other side may take
 
 
 class Shut(Refused):

@@ -24,6 +24,7 @@ from tests.crash.running import Process, descendants, environment, free_port
 
 pytestmark = [pytest.mark.crash, pytest.mark.xdist_group("up")]
 SHARE = 3
+KILLS = 8
 DATA = home.BASE / "playbooks" / "data"
 
 
@@ -149,12 +150,12 @@ def test_FM21_with_every_wake_up_lost_beat_alone_completes_it(home_of_its_own: P
 def test_killed_at_random_it_ends_with_the_same_counts_and_goes_on_when_run_again(home_of_its_own: Path):
     chance = random.Random(1)
     with Run(home_of_its_own) as run:
-        while run.process.poll() is None and not run.has_said("Lived through"):
-            time.sleep(2.5)
+        killed = 0
+        while killed < KILLS and run.process.poll() is None and not run.has_said("Lived through"):
+            time.sleep(2)
             if run.has_said("Started Cairn") and (victims := run.victims()):
-                victim = chance.choice(victims)
-                if victim.lives():
-                    os.kill(victim.pid, signal.SIGKILL)
+                os.kill(chance.choice(victims).pid, signal.SIGKILL)
+                killed += 1
         said = run.ended()
     expected = behaviour.totals(SHARE)
     assert _number(said, "People") == expected.people
