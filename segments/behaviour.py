@@ -5,7 +5,7 @@ wholly within a window is counted from them; of a day that an edge of the window
 windows are exact to the microsecond.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -30,7 +30,7 @@ _OF_A_CUT_DAY = {  # column of the counts -> what it is of a day without the spa
 class Where:
     """A comparison of a property of the event."""
 
-    property: str = fields.asks(fields.name)
+    property: str = fields.asks(fields.name, look=fields.Look("Property", of="property"))
     compare: Comparison = fields.asks(comparing.comparison, keys=("op", "value"))
 
     def holds(self, q: Question, event: str) -> str:
@@ -54,6 +54,9 @@ def wheres(value: Any, place: Place) -> tuple[Where, ...]:
             )
         read.append(fields.fill(Where, one, place.item(number)))
     return tuple(read)
+
+
+FILTERS = fields.Look("where", many=Where, one="filter")
 
 
 # ── In words ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -251,7 +254,7 @@ def _midnight(at: datetime) -> datetime:
 
 
 # ── Tables ───────────────────────────────────────────────────────────────────────────────────────────────────────────
-def figures(
+def figure(
     q: Question,
     names: tuple[str, ...],
     where: tuple[Where, ...],
@@ -261,16 +264,28 @@ def figures(
     of_events: str,
     column: str = "n",
 ) -> str:
-    """A table of `of_days`, worked out from a `column` of the counts `r` where they can tell, else of `of_events`."""
-    if countable(q, where, within):
-        return q.table(f"SELECT r.key, {of_days} FROM {days(q, names, within, column)} r GROUP BY 1")
-    raw = events(q, names, where, within)
-    return q.table(f"SELECT {raw.key} AS key, {of_events} {raw.source} GROUP BY 1", by_person=raw.by_person)
+    """A figure of a person, as a column: worked out from a `column` of the counts `r` where they can tell, else of `e`.
+
+    Of some people, all figures of one span come from one pass over their counts.
+    """
+    if not countable(q, where, within):
+        raw = events(q, names, where, within)
+        table = f"SELECT {raw.key} AS key, {of_events} AS figure {raw.source} GROUP BY 1"
+        return f"{q.table(table, by_person=raw.by_person)}.figure"
+    if q.among is None:
+        table = f"SELECT r.key, {of_days} AS figure FROM {days(q, names, within, column)} r GROUP BY 1"
+        return f"{q.table(table)}.figure"
+
+    def build(wanted: Sequence[tuple[str, ...]]) -> str:
+        return days(q, tuple(dict.fromkeys(name for some in wanted for name in some)), within, column)
+
+    mine = f"{of_days} FILTER (WHERE {named(q, names, 'r.name_id')})"
+    return q.shared(build, (within, column), names, mine)
 
 
 def tally(q: Question, names: tuple[str, ...], where: tuple[Where, ...], within: Span) -> str:
-    """A table with `n`: how often those who did it did it. Nobody has 0: they have no row."""
-    return figures(q, names, where, within, of_days="sum(r.n) AS n", of_events="count(*) AS n")
+    """How often a person did it; NULL for who never did."""
+    return figure(q, names, where, within, of_days="sum(r.n)", of_events="count(*)")
 
 
 def tally_of_all(q: Question, names: tuple[str, ...], where: tuple[Where, ...], within: Span) -> str:
@@ -282,27 +297,28 @@ def tally_of_all(q: Question, names: tuple[str, ...], where: tuple[Where, ...], 
 
 
 def extreme(q: Question, names: tuple[str, ...], which: str, within: Span) -> str:
-    """A table with `at`: when those who did it did it last, or first, within the span."""
+    """When a person did it last, or first, within the span; NULL for who never did."""
     pick = "max" if which == "last" else "min"
-    of_days, of_events = f"{pick}(r.{which}_at) AS at", f"{pick}(e.occurred_at) AS at"
-    return figures(q, names, (), within, of_days=of_days, of_events=of_events, column=f"{which}_at")
+    of_days, of_events = f"{pick}(r.{which}_at)", f"{pick}(e.occurred_at)"
+    return figure(q, names, (), within, of_days=of_days, of_events=of_events, column=f"{which}_at")
 
 
 def kinds_done(q: Question, names: tuple[str, ...], where: tuple[Where, ...], within: Span) -> str:
-    """A table with `n`: how many different things somebody did, by the name that each has today."""
-    of_days = f"count(DISTINCT {q.names.today(q, 'r.name_id')}) FILTER (WHERE r.n > 0) AS n"
-    of_events = f"count(DISTINCT {q.names.today(q, 'e.name_id')}) AS n"
-    return figures(q, names, where, within, of_days=of_days, of_events=of_events)
+    """How many different things a person did, by the name that each has today."""
+    of_days = f"count(DISTINCT CASE WHEN r.n > 0 THEN {q.names.today(q, 'r.name_id')} END)"
+    of_events = f"count(DISTINCT {q.names.today(q, 'e.name_id')})"
+    return figure(q, names, where, within, of_days=of_days, of_events=of_events)
 
 
 def days_active(q: Question, names: tuple[str, ...], where: tuple[Where, ...], within: Span) -> str:
-    """A table with `n`: on how many days, in the project's zone, somebody did it."""
-    of_events = f"count(DISTINCT (e.occurred_at AT TIME ZONE {q.zone})::date) AS n"
+    """On how many days, in the project's zone, a person did it."""
+    of_events = f"count(DISTINCT (e.occurred_at AT TIME ZONE {q.zone})::date)"
     if zone_name() == "UTC":  # the days of the counts
-        of_days = "count(DISTINCT r.day) FILTER (WHERE r.n > 0) AS n"
-        return figures(q, names, where, within, of_days=of_days, of_events=of_events)
+        of_days = "count(DISTINCT CASE WHEN r.n > 0 THEN r.day END)"
+        return figure(q, names, where, within, of_days=of_days, of_events=of_events)
     raw = events(q, names, where, within)
-    return q.table(f"SELECT {raw.key} AS key, {of_events} {raw.source} GROUP BY 1", by_person=raw.by_person)
+    table = f"SELECT {raw.key} AS key, {of_events} AS figure {raw.source} GROUP BY 1"
+    return f"{q.table(table, by_person=raw.by_person)}.figure"
 
 
 def any_before(q: Question, names: tuple[str, ...], end: datetime) -> str:

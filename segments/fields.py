@@ -22,12 +22,34 @@ _SLUG = re.compile(r"[-a-zA-Z0-9_]{1,100}", re.ASCII)
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
-def asks(read: Read[Any], *, default: Any = dataclasses.MISSING, keys: Sequence[str] = ()) -> Any:
+@dataclasses.dataclass(frozen=True, slots=True)
+class Look:
+    """How a field is shown to those who fill it in.
+
+    `of`: what its suggestions are taken from (`event`, `attribute`, `account`, `property`, `segment`, `topic` …).
+    `words`: what each of its options is called. `parts`: the fields that its keys stand for, where there are several,
+    and `without` what leaves one out: (part, key, value). `many`: the dataclass of each of its items, named `one`.
+    """
+
+    label: str = ""
+    of: str = ""
+    words: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    after: str = ""
+    parts: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    without: tuple[str, str, str] | None = None
+    many: type[Any] | None = None
+    one: str = ""
+    least: int = 0
+
+
+def asks(
+    read: Read[Any], *, default: Any = dataclasses.MISSING, keys: Sequence[str] = (), look: Look | None = None
+) -> Any:
     """A field that `read` validates. With `keys` it is read from several keys of the definition at once.
 
     An absent key takes the default; without one it is refused.
     """
-    return dataclasses.field(default=default, metadata={"read": read, "keys": tuple(keys)})
+    return dataclasses.field(default=default, metadata={"read": read, "keys": tuple(keys), "look": look or Look()})
 
 
 def fill(kind: type[T], definition: Mapping[Any, Any], place: Place, also: Sequence[str] = ()) -> T:
@@ -116,6 +138,7 @@ def choice(*options: str) -> Read[str]:
             place.refuse(f"This must be one of {listed(options)}.")
         return value
 
+    read.options = options  # type: ignore[attr-defined]  (what a form offers)
     return read
 
 

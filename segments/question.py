@@ -4,9 +4,9 @@ Each leaf joins a *table* (a derived one, at most one row a person) and answers 
 is true or false and never NULL, so that groups are plain `AND`, `OR` and `NOT`. Values are bound parameters alone.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
@@ -98,6 +98,21 @@ class Names:
         return number
 
 
+@dataclass
+class _Shared:
+    """A table of a question under way, whose columns several leaves add."""
+
+    alias: str
+    build: Callable[[Sequence[Any]], str]
+    wanted: list[Any] = field(default_factory=list)
+    columns: list[str] = field(default_factory=list)
+
+    def join(self) -> str:
+        columns = ", ".join(f"{column} AS c{number}" for number, column in enumerate(self.columns))
+        body = f"SELECT r.key, {columns} FROM {self.build(self.wanted)} r GROUP BY 1"
+        return f"LEFT JOIN ({body}) {self.alias} ON {self.alias}.key = p.id"
+
+
 class Question:
     """A question under way: about everybody, about the people `among`, or about each of those `asked`."""
 
@@ -125,6 +140,7 @@ class Question:
         self._bound: dict[tuple[str, Any], str] = {}
         self._tables: dict[tuple[str, str], str] = {}
         self._joins: list[str] = []
+        self._shared: dict[Hashable, _Shared] = {}
 
     # ── What leaves add ──────────────────────────────────────────────────────────────────────────────────────────────
     def bind(self, value: object, cast: str) -> str:
@@ -153,6 +169,18 @@ class Question:
             found = self._tables[body, str(by_person)] = f"t{len(self._tables)}"
             self._joins.append(f"LEFT JOIN ({body}) {found} ON {found}.key = {'p.id' if by_person else 'w.key'}")
         return found
+
+    def shared(self, build: Callable[[Sequence[Any]], str], about: Hashable, what: Any, column: str) -> str:
+        """A column of a table that leaves of one kind share: the reference to it.
+
+        `build` makes the table's relation `r`, with a `key`, for all `what` that was asked `about` the same; one pass
+        over it answers them all.
+        """
+        table = self._shared.setdefault(about, _Shared(f"s{len(self._shared)}", build))
+        table.wanted.append(what)
+        if column not in table.columns:
+            table.columns.append(column)
+        return f"{table.alias}.c{table.columns.index(column)}"
 
     def account(self) -> None:
         """Joins the person's account, as `a`."""
@@ -184,7 +212,7 @@ class Question:
             head = f"WITH w AS MATERIALIZED ({_ASKED})"
             source = "w JOIN profiles_profile p ON p.id = w.profile_id"
             self._params.update(_columns(self.asked))
-        joins = "\n".join(self._joins)
+        joins = "\n".join([*self._joins, *(table.join() for table in self._shared.values())])
         return f"{head} SELECT {', '.join(columns)} FROM {source}\n{joins}\nWHERE {where}{only}", self._params
 
     def rows(self, columns: Sequence[str], where: str = TRUE) -> list[tuple[Any, ...]]:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from segments import comparing, fields
 from segments.comparing import Comparison, Json, Operand, Text
+from segments.fields import Look
 from segments.kinds import KINDS, Answer, Leaf, Needs
 from segments.question import Question
 from segments.telling import value_found
@@ -22,7 +23,7 @@ class Account(Leaf):
     icon = "apartment"
     example = {"kind": "account", "name": "seats", "op": "gte", "value": 20}
 
-    name: str = fields.asks(fields.name)
+    name: str = fields.asks(fields.name, look=Look("What is known", of="account"))
     compare: Comparison = fields.asks(comparing.comparison, keys=("op", "value"))
 
     def answer(self, q: Question) -> Answer:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from segments import comparing, fields
 from segments.comparing import Comparison, Json, Moment, Operand, Text
+from segments.fields import Look
 from segments.kinds import KINDS, Answer, Leaf, Needs
 from segments.question import Question
 from segments.telling import value_found
@@ -33,7 +34,7 @@ class Attribute(Leaf):
     icon = "label"
     example = {"kind": "attribute", "name": "plan", "op": "is", "value": "trial"}
 
-    name: str = fields.asks(fields.name)
+    name: str = fields.asks(fields.name, look=Look("What is known", of="attribute"))
     compare: Comparison = fields.asks(comparing.comparison, keys=("op", "value"))
 
     def answer(self, q: Question) -> Answer:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from foundation import wording
 from segments import fields
+from segments.fields import Look
 from segments.kinds import KINDS, Answer, Leaf, Needs
 from segments.question import Question
 
@@ -21,9 +22,9 @@ class Consent(Leaf):
     icon = "how_to_reg"
     example = {"kind": "consent", "topic": "product-news", "channel": "email", "state": "granted"}
 
-    topic: str = fields.asks(fields.name)
-    channel: str = fields.asks(fields.name)
-    state: str = fields.asks(fields.choice("granted", "denied", "unset"))
+    topic: str = fields.asks(fields.name, look=Look("Topic", of="topic"))
+    channel: str = fields.asks(fields.name, look=Look("Channel", of="channel"))
+    state: str = fields.asks(fields.choice("granted", "denied", "unset"), look=Look("What they said", words=_SAID))
 
     def answer(self, q: Question) -> Answer:
         at, topic, channel = q.moment(q.at), q.bind(self.topic, "text"), q.bind(self.channel, "text")

@@ -7,6 +7,7 @@ from foundation import wording
 from segments import behaviour, comparing, fields
 from segments.behaviour import Where
 from segments.comparing import Comparison
+from segments.fields import Look
 from segments.kinds import KINDS, Answer, Leaf, Needs
 from segments.moments import Last, Window
 from segments.question import Question
@@ -32,13 +33,13 @@ class Event(Leaf):
         "window": {"last": {"days": 30}},
     }
 
-    name: tuple[str, ...] = fields.asks(fields.names)
-    where: tuple[Where, ...] = fields.asks(behaviour.wheres, default=())
-    count: Comparison = fields.asks(comparing.counted, default=ONCE)
-    window: Window | None = fields.asks(fields.window, default=None)
+    name: tuple[str, ...] = fields.asks(fields.names, look=Look("What they did", of="event"))
+    where: tuple[Where, ...] = fields.asks(behaviour.wheres, default=(), look=behaviour.FILTERS)
+    count: Comparison = fields.asks(comparing.counted, default=ONCE, look=Look("How often"))
+    window: Window | None = fields.asks(fields.window, default=None, look=Look("When"))
 
     def answer(self, q: Question) -> Answer:
-        n = f"{behaviour.tally(q, self.name, self.where, behaviour.span(self.window, q.at))}.n"
+        n = behaviour.tally(q, self.name, self.where, behaviour.span(self.window, q.at))
         return Answer(self.count.number_holds(n, q, absent=NONE), (f"coalesce({n}, 0)",))
 
     def clause(self) -> str:

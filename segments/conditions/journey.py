@@ -6,6 +6,7 @@ from foundation import wording
 from segments import comparing, fields
 from segments.comparing import Comparison
 from segments.conditions.event import ONCE, Event
+from segments.fields import Look
 from segments.kinds import KINDS
 from segments.moments import Window
 from segments.sugar import Sugar, wherever
@@ -25,10 +26,10 @@ class Journey(Sugar):
     icon = "route"
     example = {"kind": "journey", "slug": "onboarding", "status": "completed"}
 
-    slug: str = fields.asks(fields.slug)
-    status: str = fields.asks(fields.choice(*_SAID))
-    count: Comparison = fields.asks(comparing.counted, default=ONCE)
-    window: Window | None = fields.asks(fields.window, default=None)
+    slug: str = fields.asks(fields.slug, look=Look("Journey", of="journey"))
+    status: str = fields.asks(fields.choice(*_SAID), look=Look("What happened", words=_SAID))
+    count: Comparison = fields.asks(comparing.counted, default=ONCE, look=Look("How often"))
+    window: Window | None = fields.asks(fields.window, default=None, look=Look("When"))
 
     def rewritten(self) -> Event:
         return Event((f"$journey_{self.status}",), wherever(journey=self.slug), self.count, self.window)

@@ -8,6 +8,7 @@ from typing import Any
 from segments import behaviour, comparing, fields
 from segments.behaviour import Where
 from segments.comparing import Comparison, Json
+from segments.fields import Look
 from segments.kinds import KINDS, Answer, Leaf, Needs
 from segments.moments import Last, Window
 from segments.places import Place
@@ -50,6 +51,25 @@ def of(definition: Mapping[Any, Any], place: Place) -> Of:
     return Of(what, fields.name(given, place.at("property")))
 
 
+_PARTS = {
+    "of": fields.asks(
+        fields.choice(*OF),
+        look=Look(
+            "Figure",
+            words={
+                "sum": "the total of",
+                "avg": "the average of",
+                "min": "the smallest",
+                "max": "the largest",
+                "distinct": "how many different values of",
+                "days": "on how many days",
+            },
+        ),
+    ),
+    "property": fields.asks(fields.name, default=None, look=Look("Property", of="measured")),
+}
+
+
 @KINDS.register
 @dataclass(frozen=True)
 class Measure(Leaf):
@@ -61,42 +81,44 @@ class Measure(Leaf):
     icon = "functions"
     example = {"kind": "measure", "name": "order_paid", "property": "total", "of": "sum", "op": "gte", "value": 500}
 
-    name: tuple[str, ...] = fields.asks(fields.names)
-    of: Of = fields.asks(of, keys=("of", "property"))
+    name: tuple[str, ...] = fields.asks(fields.names, look=Look("Of what they did", of="event"))
+    of: Of = fields.asks(of, keys=("of", "property"), look=Look(parts=_PARTS, without=("property", "of", "days")))
     compare: Comparison = fields.asks(comparing.numeric_or_set, keys=("op", "value"))
-    where: tuple[Where, ...] = fields.asks(behaviour.wheres, default=())
-    window: Window | None = fields.asks(fields.window, default=None)
+    where: tuple[Where, ...] = fields.asks(behaviour.wheres, default=(), look=behaviour.FILTERS)
+    window: Window | None = fields.asks(fields.window, default=None, look=Look("When"))
 
     def answer(self, q: Question) -> Answer:
-        table = self._table(q)
         if self.of.what == "avg":
+            table = self._table(q, f"sum({self._number(q)}) AS total, count({self._number(q)}) AS n")
             holds = self.compare.number_holds(f"{table}.total", q, per=f"{table}.n")
             return Answer(holds, (f"{table}.total / nullif({table}.n, 0)",))
+        number = self._figure(q)
         if self.of.what in ("min", "max"):
-            return Answer(self.compare.number_holds(f"{table}.n", q), (f"{table}.n",))
+            return Answer(self.compare.number_holds(number, q), (number,))
         # Of what is never missing, "is known" holds for everybody: the 0 counts.
-        n = f"coalesce({table}.n, 0)" if self.compare.op in ("is_set", "is_not_set") else f"{table}.n"
-        return Answer(self.compare.number_holds(n, q, absent=_NOTHING), (f"coalesce({table}.n, 0)",))
+        asked = f"coalesce({number}, 0)" if self.compare.op in ("is_set", "is_not_set") else number
+        return Answer(self.compare.number_holds(asked, q, absent=_NOTHING), (f"coalesce({number}, 0)",))
 
-    def _table(self, q: Question) -> str:
+    def _figure(self, q: Question) -> str:
         within = behaviour.span(self.window, q.at)
-        if self.of.what == "distinct" and self.of.property == OWN_NAME:
-            return behaviour.kinds_done(q, self.name, self.where, within)
         if self.of.what == "days":
             return behaviour.days_active(q, self.name, self.where, within)
-        raw = behaviour.events(q, self.name, self.where, within)
-        body = f"SELECT {raw.key} AS key, {self._figures(q)} {raw.source} GROUP BY 1"
-        return q.table(body, by_person=raw.by_person)
+        if self.of.what == "distinct":
+            if self.of.property == OWN_NAME:
+                return behaviour.kinds_done(q, self.name, self.where, within)
+            value = self._value(q)
+            return f"{self._table(q, f'count(DISTINCT {value}) FILTER (WHERE {Json(value).present}) AS n')}.n"
+        return f"{self._table(q, f'{self.of.what}({self._number(q)}) AS n')}.n"
 
-    def _figures(self, q: Question) -> str:
-        value = f"(e.properties -> {q.bind(self.of.property, 'text')})"
-        number = "NULL::numeric" if self.of.property == OWN_NAME else Json(value).number
-        match self.of.what:
-            case "distinct":
-                return f"count(DISTINCT {value}) FILTER (WHERE {Json(value).present}) AS n"
-            case "avg":
-                return f"sum({number}) AS total, count({number}) AS n"
-        return f"{self.of.what}({number}) AS n"
+    def _table(self, q: Question, columns: str) -> str:
+        raw = behaviour.events(q, self.name, self.where, behaviour.span(self.window, q.at))
+        return q.table(f"SELECT {raw.key} AS key, {columns} {raw.source} GROUP BY 1", by_person=raw.by_person)
+
+    def _value(self, q: Question) -> str:
+        return f"(e.properties -> {q.bind(self.of.property, 'text')})"
+
+    def _number(self, q: Question) -> str:
+        return "NULL::numeric" if self.of.property == OWN_NAME else Json(self._value(q)).number
 
     def clause(self) -> str:
         if self.of == Of("distinct", OWN_NAME):

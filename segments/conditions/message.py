@@ -6,6 +6,7 @@ from foundation import wording
 from segments import comparing, fields
 from segments.comparing import Comparison
 from segments.conditions.event import ONCE, Event
+from segments.fields import Look
 from segments.kinds import KINDS
 from segments.moments import Window
 from segments.sugar import Sugar, wherever
@@ -31,12 +32,12 @@ class Message(Sugar):
     icon = "drafts"
     example = {"kind": "message", "status": "opened", "template": "welcome", "window": {"last": {"days": 30}}}
 
-    status: str = fields.asks(fields.choice(*_SAID))
-    journey: str | None = fields.asks(fields.name, default=None)
-    template: str | None = fields.asks(fields.name, default=None)
-    channel: str | None = fields.asks(fields.name, default=None)
-    count: Comparison = fields.asks(comparing.counted, default=ONCE)
-    window: Window | None = fields.asks(fields.window, default=None)
+    status: str = fields.asks(fields.choice(*_SAID), look=Look("What happened", words=_SAID))
+    journey: str | None = fields.asks(fields.name, default=None, look=Look("Of the journey", of="journey"))
+    template: str | None = fields.asks(fields.name, default=None, look=Look("The message", of="template"))
+    channel: str | None = fields.asks(fields.name, default=None, look=Look("By", of="channel"))
+    count: Comparison = fields.asks(comparing.counted, default=ONCE, look=Look("How often"))
+    window: Window | None = fields.asks(fields.window, default=None, look=Look("When"))
 
     def rewritten(self) -> Event:
         where = wherever(journey=self.journey, template=self.template, channel=self.channel)

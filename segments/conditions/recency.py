@@ -5,10 +5,13 @@ from datetime import datetime
 
 from segments import behaviour, fields
 from segments.behaviour import Span
+from segments.fields import Look
 from segments.kinds import KINDS, Answer, Leaf, Needs
 from segments.moments import INSTANT, Duration
 from segments.question import Question, shifted
 from segments.telling import when
+
+_WHEN = {"within_last": "was within the last", "more_than_ago": "was longer ago than"}
 
 
 @KINDS.register
@@ -22,24 +25,28 @@ class Recency(Leaf):
     icon = "history"
     example = {"kind": "recency", "name": "*", "op": "more_than_ago", "value": {"days": 14}}
 
-    name: tuple[str, ...] = fields.asks(fields.names)
-    op: str = fields.asks(fields.choice("within_last", "more_than_ago"))
-    value: Duration = fields.asks(fields.duration)
-    which: str = fields.asks(fields.choice("last", "first"), default="last")
+    name: tuple[str, ...] = fields.asks(fields.names, look=Look("What they did", of="event"))
+    op: str = fields.asks(fields.choice("within_last", "more_than_ago"), look=Look("When", words=_WHEN))
+    value: Duration = fields.asks(fields.duration, look=Look("Time"))
+    which: str = fields.asks(
+        fields.choice("last", "first"),
+        default="last",
+        look=Look("Which time", words={"last": "the last time", "first": "the first time"}),
+    )
 
     def answer(self, q: Question) -> Answer:
         edge = shifted(q.at, -self.value.length)
         ever = behaviour.span(None, q.at)
         if not behaviour.countable(q, (), ever):
-            at = f"{behaviour.extreme(q, self.name, self.which, ever)}.at"
+            at = behaviour.extreme(q, self.name, self.which, ever)
             holds = f"{at} > {q.moment(edge)}" if self.op == "within_last" else f"{at} <= {q.moment(edge)}"
             return Answer(f"({holds}) IS TRUE", (at,))
-        found = (f"{behaviour.extreme(q, self.name, self.which, ever)}.at",) if q.explaining else ()
+        found = (behaviour.extreme(q, self.name, self.which, ever),) if q.explaining else ()
         # Nothing needs the whole history: whether there is something before the edge, and whether there is after it.
         before = behaviour.any_before(q, self.name, shifted(edge, INSTANT))
         if self.op == "more_than_ago" and self.which == "first":
             return Answer(before, found)
-        since = f"({behaviour.tally(q, self.name, (), Span(shifted(edge, INSTANT), ever.end))}.n > 0) IS TRUE"
+        since = f"(({behaviour.tally(q, self.name, (), Span(shifted(edge, INSTANT), ever.end))} > 0) IS TRUE)"
         if self.op == "within_last":
             return Answer(since if self.which == "last" else f"({since} AND NOT {before})", found)
         return Answer(f"(NOT {since} AND {before})", found)

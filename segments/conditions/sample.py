@@ -5,6 +5,7 @@ from decimal import Decimal
 
 from segments import fields
 from segments.comparing import plain
+from segments.fields import Look
 from segments.kinds import KINDS, Answer, Leaf, Needs
 from segments.question import Question
 
@@ -23,8 +24,8 @@ class Sample(Leaf):
     icon = "casino"
     example = {"kind": "sample", "percent": 10, "salt": "spring-test"}
 
-    percent: Decimal = fields.asks(fields.percent)
-    salt: str = fields.asks(fields.name)
+    percent: Decimal = fields.asks(fields.percent, look=Look("Share", after="%"))
+    salt: str = fields.asks(fields.name, look=Look("Name of the draw"))
 
     def answer(self, q: Question) -> Answer:
         digest = f"sha256(convert_to({q.bind(f'{self.salt}:', 'text')} || p.id::text, 'UTF8'))"

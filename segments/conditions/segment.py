@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from foundation import wording
 from segments import fields
+from segments.fields import Look
 from segments.kinds import KINDS, Answer, Leaf, Needs
 from segments.question import Question
 
@@ -19,7 +20,7 @@ class InSegment(Leaf):
     icon = "donut_small"
     example = {"kind": "segment", "slug": "power-users"}
 
-    slug: str = fields.asks(fields.slug)
+    slug: str = fields.asks(fields.slug, look=Look("Segment", of="segment"))
 
     def answer(self, q: Question) -> Answer:
         at = q.moment(q.at)

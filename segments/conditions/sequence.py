@@ -6,6 +6,7 @@ from typing import Any
 
 from segments import behaviour, fields
 from segments.behaviour import Where
+from segments.fields import Look
 from segments.kinds import KINDS, Answer, Leaf, Needs
 from segments.moments import Duration, Last, Window
 from segments.places import Place
@@ -18,8 +19,8 @@ MOST = 10
 class Step:
     """One thing done on the way."""
 
-    name: tuple[str, ...] = fields.asks(fields.names)
-    where: tuple[Where, ...] = fields.asks(behaviour.wheres, default=())
+    name: tuple[str, ...] = fields.asks(fields.names, look=Look("What they did", of="event"))
+    where: tuple[Where, ...] = fields.asks(behaviour.wheres, default=(), look=behaviour.FILTERS)
 
 
 def steps(value: Any, place: Place) -> tuple[Step, ...]:
@@ -52,10 +53,14 @@ class Sequence(Leaf):
         "last_step": "absent",
     }
 
-    steps: tuple[Step, ...] = fields.asks(steps)
-    within: Duration = fields.asks(fields.duration)
-    window: Window | None = fields.asks(fields.window, default=None)
-    last_step: str = fields.asks(fields.choice("happens", "absent"), default="happens")
+    steps: tuple[Step, ...] = fields.asks(steps, look=Look("Steps", many=Step, one="step", least=2))
+    within: Duration = fields.asks(fields.duration, look=Look("All within"))
+    window: Window | None = fields.asks(fields.window, default=None, look=Look("The first step"))
+    last_step: str = fields.asks(
+        fields.choice("happens", "absent"),
+        default="happens",
+        look=Look("The last step", words={"happens": "came about", "absent": "did not come about"}),
+    )
 
     def answer(self, q: Question) -> Answer:
         span = behaviour.span(self.window, q.at)
@@ -78,14 +83,15 @@ class Sequence(Leaf):
         return Answer(f"({table}.key IS NOT NULL)", (f"coalesce({table}.n, 0)",))
 
     def _following(self, q: Question, step: Step, before: str) -> str:
-        ever = behaviour.span(
-            self.window, q.at
-        ).start  # nothing lies before the first step: it says which months to skip
+        # Nothing lies before the first step: it says which months to skip.
+        start = behaviour.span(self.window, q.at).start
+        for one in (self.steps[0], step):
+            start = behaviour.begun(q, one.name, start)
         tests = [
             "e.profile_id = f.person",
             behaviour.named(q, step.name, "e.name_id"),
             f"e.occurred_at > {before} AND e.occurred_at <= f.at + {self._within(q)}",
-            *behaviour.bounds(q, behaviour.Span(ever, behaviour.span(None, q.at).end), "e.occurred_at"),
+            *behaviour.bounds(q, behaviour.Span(start, behaviour.span(None, q.at).end), "e.occurred_at"),
             *(where.holds(q, "e") for where in step.where),
         ]
         return f"FROM profiles_event e WHERE {' AND '.join(tests)}"

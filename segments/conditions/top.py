@@ -8,6 +8,7 @@ from foundation import wording
 from segments import behaviour, fields
 from segments.behaviour import Where
 from segments.comparing import plain
+from segments.fields import Look
 from segments.kinds import KINDS, Answer, Leaf, Needs
 from segments.moments import Since, Window
 from segments.places import Place
@@ -36,10 +37,10 @@ class Top(Leaf):
     icon = "leaderboard"
     example = {"kind": "top", "name": "*", "percent": 10, "window": {"last": {"days": 30}}}
 
-    name: tuple[str, ...] = fields.asks(fields.names)
-    percent: Decimal = fields.asks(fields.percent)
-    window: Window | None = fields.asks(shared_window, default=None)
-    where: tuple[Where, ...] = fields.asks(behaviour.wheres, default=())
+    name: tuple[str, ...] = fields.asks(fields.names, look=Look("What they did", of="event"))
+    percent: Decimal = fields.asks(fields.percent, look=Look("The most active", after="%"))
+    window: Window | None = fields.asks(shared_window, default=None, look=Look("When"))
+    where: tuple[Where, ...] = fields.asks(behaviour.wheres, default=(), look=behaviour.FILTERS)
 
     def answer(self, q: Question) -> Answer:
         counts = behaviour.tally_of_all(q, self.name, self.where, behaviour.span(self.window, q.at))

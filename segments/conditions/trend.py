@@ -8,6 +8,7 @@ from typing import Any
 from segments import behaviour, fields
 from segments.behaviour import Span
 from segments.comparing import plain
+from segments.fields import Look
 from segments.kinds import KINDS, Answer, Leaf, Needs
 from segments.moments import INSTANT, Duration
 from segments.places import Place
@@ -34,6 +35,15 @@ def share(definition: Mapping[Any, Any], place: Place) -> Share:
     return Share(op, percent)
 
 
+_PARTS = {
+    "op": fields.asks(
+        fields.choice("falls_by", "rises_by"),
+        look=Look("Which way", words={"falls_by": "fell by at least", "rises_by": "rose by at least"}),
+    ),
+    "percent": fields.asks(fields.number, look=Look("By how much", after="%")),
+}
+
+
 @KINDS.register
 @dataclass(frozen=True)
 class Trend(Leaf):
@@ -45,9 +55,9 @@ class Trend(Leaf):
     icon = "trending_down"
     example = {"kind": "trend", "name": "*", "window": {"days": 7}, "op": "falls_by", "percent": 50}
 
-    name: tuple[str, ...] = fields.asks(fields.names)
-    window: Duration = fields.asks(fields.duration)
-    share: Share = fields.asks(share, keys=("op", "percent"))
+    name: tuple[str, ...] = fields.asks(fields.names, look=Look("What they did", of="event"))
+    window: Duration = fields.asks(fields.duration, look=Look("Compared with the time before, over"))
+    share: Share = fields.asks(share, keys=("op", "percent"), look=Look(parts=_PARTS))
 
     def answer(self, q: Question) -> Answer:
         end = shifted(q.at, INSTANT)
@@ -55,9 +65,9 @@ class Trend(Leaf):
         now = behaviour.tally(q, self.name, (), Span(middle, end))
         before = behaviour.tally(q, self.name, (), Span(shifted(middle, -self.window.length), middle))
         sign = "-" if self.share.op == "falls_by" else "+"
-        bound = f"{before}.n * (100 {sign} {q.bind(self.share.percent, 'numeric')})"
-        holds = f"coalesce({now}.n, 0) * 100 {'<=' if sign == '-' else '>='} {bound}"
-        return Answer(f"({before}.n > 0 AND {holds}) IS TRUE", (f"coalesce({now}.n, 0)", f"coalesce({before}.n, 0)"))
+        bound = f"{before} * (100 {sign} {q.bind(self.share.percent, 'numeric')})"
+        holds = f"coalesce({now}, 0) * 100 {'<=' if sign == '-' else '>='} {bound}"
+        return Answer(f"({before} > 0 AND {holds}) IS TRUE", (f"coalesce({now}, 0)", f"coalesce({before}, 0)"))
 
     def clause(self) -> str:
         how = "less" if self.share.op == "falls_by" else "more"
