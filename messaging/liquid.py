@@ -259,7 +259,7 @@ def _address(value: object) -> str:
 
 _PLAIN = _environment(_PrintTag)
 _HTML = _environment(_PrintEscapedTag)
-ROOTS = ("profile", "account", "event", "context", "links", "brand", "topic", "why")
+ROOTS = ("profile", "account", "event", "data", "links", "brand", "topic", "why")
 LINKS = ("preferences", "unsubscribe")
 
 
@@ -280,7 +280,9 @@ class Program:
                 raise Unsayable(f"there is no filter `{name}`; there are {', '.join(sorted(_PLAIN.filters))}")
         for name, uses in found.globals.items():
             if name not in ROOTS:
-                raise Unsayable(f"`{name}` is unknown; values come from `profile`, `account`, `event` and `links`")
+                raise Unsayable(
+                    f"`{name}` is unknown; values come from `profile`, `account`, `event`, `data` and `links`"
+                )
             for use in uses:
                 if name == "links" and len(use.segments) > 1 and use.segments[1] not in LINKS:
                     raise Unsayable(f"`{use}` is unknown; there are links.preferences and links.unsubscribe")

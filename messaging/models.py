@@ -35,6 +35,8 @@ class Template(models.Model):
     channel = models.CharField(max_length=20)
     topic = models.ForeignKey(Topic, on_delete=models.PROTECT, related_name="templates")
     version = models.ForeignKey("TemplateVersion", null=True, on_delete=models.PROTECT, related_name="+")
+    archived = models.BooleanField(default=False, help_text="Out of use; what was said with it stays on record.")
+    one_off = models.BooleanField(default=False, help_text="What somebody sent without a template, kept as one.")
 
     def __str__(self) -> str:
         return self.name
@@ -131,6 +133,7 @@ class Message(models.Model):
             ),
             models.Index(fields=["sending_at"], condition=Q(state="sending"), name="messages_sending"),
             models.Index(fields=["profile", "sent_at"], include=["channel"], name="messages_of_a_person"),
+            models.Index(fields=["-queued_at", "-id"], name="messages_newest_first"),
         ]
         constraints = [
             models.UniqueConstraint(

@@ -72,9 +72,8 @@ def cancel(enrollments: Collection[UUID], *, reason: str, now: datetime) -> int:
 
 def _templates(requests: Sequence[Request]) -> dict[str, Template]:
     slugs = {request.template for request in requests}
-    found = {
-        row.slug: row for row in Template.objects.filter(slug__in=slugs, version__isnull=False).select_related("topic")
-    }
+    rows = Template.objects.filter(slug__in=slugs, version__isnull=False, archived=False)
+    found = {row.slug: row for row in rows.select_related("topic")}
     problems = []
     for place, request in enumerate(requests):
         template = found.get(request.template)

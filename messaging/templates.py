@@ -1,5 +1,7 @@
 """Saving what is said: the only writer of templates and their versions."""
 
+import hashlib
+import json
 import re
 from collections.abc import Iterable
 from datetime import datetime
@@ -8,6 +10,7 @@ from typing import Any
 from django.db import transaction
 
 from consent.models import Topic
+from foundation import registry
 from foundation.errors import Conflict, Invalid, Problem
 from messaging import building
 from messaging.delivery import CHANNELS
@@ -49,13 +52,13 @@ def save(
                 f" Save what is for {channel} under another slug."
             )
         before = template.version
-        renamed = (template.name, template.topic_id) != (name.strip(), found.id)
+        renamed = (template.name, template.topic_id, template.archived) != (name.strip(), found.id, False)
         if before is None or (before.subject, before.blocks) != (subject, blocks):
             template.version = _version(template, before, subject, blocks, reason, now)
         elif not renamed:
             return template
-        template.name, template.topic = name.strip(), found
-        template.save(update_fields=["name", "topic", "version"])
+        template.name, template.topic, template.archived = name.strip(), found, False
+        template.save(update_fields=["name", "topic", "archived", "version"])
         number = template.version.number if template.version else 0
         verb, done = ("template.created", "Wrote") if before is None else ("template.changed", "Changed")
         summary = f"{done} the template {template.name} (version {number})."
@@ -80,9 +83,39 @@ def _version(
     )
 
 
+def archive(slug: str, *, reason: str = "", now: datetime) -> None:
+    """Takes a template out of use, until it is saved again. `Conflict` while a journey, say, uses it."""
+    with transaction.atomic():
+        template = Template.objects.select_for_update().filter(slug=slug).first()
+        if template is None:
+            raise Invalid.at("slug", f"there is no template {slug!r}")
+        if users := [sentence for answer in registry.references.ask("template", slug) for sentence in answer]:
+            raise Conflict(f"The template {template.name} is in use. {' '.join(users)}")
+        if not template.archived:
+            template.archived = True
+            template.save(update_fields=["archived"])
+            summary = f"Took the template {template.name} out of use."
+            audit.record("template.archived", "template", slug, summary, reason=reason)
+
+
+def of_content(*, channel: str, topic: str, subject: str, blocks: Any, now: datetime) -> Template:
+    """The one-off template that says just this: the same content is the same template. `Invalid` as by `save`."""
+    said = json.dumps([channel, topic, subject, blocks], sort_keys=True, default=str)
+    slug = f"one-off-{hashlib.sha256(said.encode('utf-8', 'surrogatepass')).hexdigest()[:24]}"
+    name = " ".join(subject.split())[:200] if isinstance(subject, str) else ""
+    with transaction.atomic():
+        template = save(
+            slug, name=name or "One-off", channel=channel, topic=topic, subject=subject, blocks=blocks, now=now
+        )
+        if not template.one_off:
+            template.one_off = True
+            template.save(update_fields=["one_off"])
+    return template
+
+
 def known(slugs: Iterable[str]) -> dict[str, tuple[str, str]]:
-    """Of the templates that exist: slug to their channel and the slug of their topic."""
-    rows = Template.objects.filter(slug__in=set(slugs), version__isnull=False)
+    """Of the templates that are in use: slug to their channel and the slug of their topic."""
+    rows = Template.objects.filter(slug__in=set(slugs), version__isnull=False, archived=False)
     return {slug: (channel, topic) for slug, channel, topic in rows.values_list("slug", "channel", "topic__slug")}
 
 
