@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 AT = datetime(2026, 11, 24, 10, 30, tzinfo=UTC)
@@ -219,7 +220,7 @@ def _nine(options: argparse.Namespace) -> list[str]:
                 cursor.execute(sql)
                 return {row[0] for row in cursor.fetchall()}
 
-        ours, found = _timed(lambda condition=condition: condition.matching(None, at=AT), options.rounds)
+        ours, found = _timed(partial(condition.matching, None, at=AT), options.rounds)
         plain, expected = _timed(hand, options.rounds)
         ratios.append(ours / plain)
         wrong = "" if found == expected else "   DIFFERENT ANSWERS"
@@ -304,7 +305,7 @@ def _touched(options: argparse.Namespace) -> list[str]:
 
     slow = []
     for count in (50, 500, 1_000):
-        took, found = _timed(lambda count=count: refresh(count, AT + timedelta(hours=1)), options.rounds)
+        took, found = _timed(partial(refresh, count, AT + timedelta(hours=1)), options.rounds)
         print(f"{count:>5,} touched people in 50 segments, {found:>4,} changes: {took * 1000:>5.0f} ms")
         if count == 500 and took > REFRESH_AT_MOST:
             slow.append(f"500 touched people in 50 segments took {took:.2f} s")

@@ -34,7 +34,7 @@ class Where:
     compare: Comparison = fields.asks(comparing.comparison, keys=("op", "value"))
 
     def holds(self, q: Question, event: str) -> str:
-        return self.compare.holds(Json(f"({event}.properties -> {q.bind(self.property, 'text')})"), q)
+        return self.compare.holds(Json.at(f"{event}.properties", q.bind(self.property, "text")), q)
 
     def __str__(self) -> str:
         return f"{self.property} {self.compare}"

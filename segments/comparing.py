@@ -70,13 +70,20 @@ class Operand(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Json:
-    """A value within JSON; `value` is a `jsonb` expression."""
+    """A value within JSON; `value` is a `jsonb` expression, and `said` its text, where there is a shorter way to it."""
 
     value: str
+    said: str = ""
+
+    @classmethod
+    def at(cls, within: str, key: str) -> "Json":
+        """The value of a key, both given as SQL."""
+        return cls(f"({within} -> {key})", f"({within} ->> {key})")
 
     @property
     def text(self) -> str:
-        return f"CASE WHEN jsonb_typeof({self.value}) = 'string' THEN {self.value} #>> '{{}}' END"
+        said = self.said or f"{self.value} #>> '{{}}'"
+        return f"CASE WHEN jsonb_typeof({self.value}) = 'string' THEN {said} END"
 
     @property
     def number(self) -> str:

@@ -150,7 +150,7 @@ def _standing(rows: list[Any]) -> Standing:
         try:
             own = _own(row)
         except Invalid as invalid:
-            standing.broken[row.id] = str(invalid)
+            standing.broken[row.id] = f"Its definition cannot be read: {invalid}"
             continue
         earlier = before.setdefault(row.family, []) if row.family else []
         if row.kind == Segment.Kind.DYNAMIC:

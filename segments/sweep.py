@@ -52,7 +52,10 @@ def _those_put_off(now: datetime) -> int:
 
 def _due(now: datetime) -> Iterator[Live]:
     """The live segments whose turn it is, those that waited longest first."""
-    standing = {one.id: one for one in live.read().live}
+    now_live = live.read()
+    for id, why in now_live.broken.items():
+        Segment.objects.filter(id=id).exclude(flagged=why).update(flagged=why)
+    standing = {one.id: one for one in now_live.live}
     moving = [id for id, one in standing.items() if one.needs.time or one.needs.whole]
     rows = Segment.objects.filter(id__in=standing).filter(
         Q(swept_at=None) | Q(id__in=moving, swept_at__lte=now - MOVING) | Q(swept_at__lte=now - STILL)

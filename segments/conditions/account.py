@@ -32,8 +32,8 @@ class Account(Leaf):
         if self.name in _COLUMNS:
             operand, value = Text(_COLUMNS[self.name]), f"to_jsonb({_COLUMNS[self.name]})"
         else:
-            value = f"(a.attributes -> {q.bind(self.name, 'text')})"
-            operand = Json(value)
+            operand = Json.at("a.attributes", q.bind(self.name, "text"))
+            value = operand.value
         return Answer(self.compare.holds(operand, q), (f"({value})::text",))
 
     def clause(self) -> str:

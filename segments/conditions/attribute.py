@@ -44,8 +44,8 @@ class Attribute(Leaf):
         elif self.name in _MOMENTS:
             operand, value = Moment(_MOMENTS[self.name]), f"to_jsonb({_MOMENTS[self.name]})"
         else:
-            value = f"(p.attributes -> {q.bind(self.name, 'text')})"
-            operand = Json(value)
+            operand = Json.at("p.attributes", q.bind(self.name, "text"))
+            value = operand.value
         return Answer(self.compare.holds(operand, q), (f"({value})::text",))
 
     def clause(self) -> str:

@@ -134,3 +134,49 @@ def test_what_a_fast_clock_dates_ahead_is_seen_when_its_time_comes(ada: Profile,
         taken_then = pulses.claim(10, now=at)
         changes = membership.refresh(taken_then, now=at)
     assert [(change.slug, change.entered) for change in changes] == [("new", True)]
+
+
+def test_a_definition_that_cannot_be_read_is_flagged_and_holds_back_no_other(ada: Profile, now: datetime) -> None:
+    from segments import sweep
+
+    live("broken", SIGNED_UP, now)
+    live("fresh", {**SIGNED_UP, "window": {"last": {"days": 7}}}, now)
+    Segment.objects.filter(slug="broken").update(definition={"kind": "gone"})
+    did([(ada.id, Done("signed_up", now))])
+    assert [change.slug for change in membership.refresh([taken(ada, "signed_up")], now=now)] == ["fresh"]
+    assert sweep.tick(now + timedelta(days=8)) == 1
+    assert "cannot be read" in Segment.objects.get(slug="broken").flagged
+    assert Segment.objects.get(slug="fresh").flagged == ""
+
+
+def test_the_most_active_are_looked_through_as_a_whole(person: Any, now: datetime) -> None:
+    from segments import sweep
+
+    people = [person(f"person-{n}") for n in range(4)]
+    did([(one.id, Done("a", now)) for n, one in enumerate(people) for _ in range(n + 1)])
+    live("top", {"kind": "top", "name": "a", "percent": 25}, now)
+    live("rest", {"not": {"kind": "segment", "slug": "top"}}, now)
+    assert members("top") == {people[3].id}
+    did([(people[0].id, Done("a", now)) for _ in range(9)])
+    assert membership.refresh([taken(people[0], "a")], now=now) == []  # it takes everybody to say
+    later = now + timedelta(minutes=5)
+    assert sweep.tick(later) == 2
+    with transaction.atomic():
+        changes = membership.refresh(pulses.claim(10, now=later), now=later)
+    assert {(c.slug, c.profile_id, c.entered, c.triggers) for c in changes} == {
+        ("top", people[0].id, True, True),
+        ("top", people[3].id, False, True),
+        ("rest", people[0].id, False, True),
+        ("rest", people[3].id, True, True),
+    }
+    assert (members("top"), sweep.tick(later)) == ({people[0].id}, 0)
+
+
+def test_the_sweep_keeps_the_sizes(ada: Profile, ben: Profile, now: datetime) -> None:
+    from segments import sweep
+
+    live("new", SIGNED_UP, now)
+    did([(ada.id, Done("signed_up", now)), (ben.id, Done("signed_up", now))])
+    membership.refresh([taken(ada, "signed_up"), taken(ben, "signed_up")], now=now)
+    sweep.tick(now)
+    assert Segment.objects.get().size == 2
