@@ -110,6 +110,8 @@ def _in_order(standing: dict[int, Live], ids: Sequence[int]) -> list[int]:
 
 
 def _build(one: Live, now: datetime, cause: Cause, hand_on: bool) -> Built:
+    # As of no earlier than what was found last: to wait for the segment may have taken a while.
+    now = max(filter(None, [now, _sql.rows("changed_last", {"segment": one.id})[0][0]]))
     try:
         with transaction.atomic():
             entered, left, handed_on = _run(

@@ -51,19 +51,32 @@ def refresh(taken: Sequence[Taken], *, now: datetime) -> list[Change]:
     if not taken:
         return []
     standing = live.read(lock=True)
-    return _Pass(standing, taken, _moment(taken, now)).run()
+    people = [one.profile_id for one in taken]
+    watched = {profile: (at, anew) for profile, at, anew in _sql.rows("watched", {"profiles": people})}
+    known = [
+        now,
+        *(at for at, _ in watched.values()),
+        *(row[0] for row in _sql.rows("put_off_at", {"profiles": people})),
+    ]
+    now = _moment(taken, max(filter(None, known)))
+    _sql.run("watch", {"profiles": people, "now": now})
+    new = {person for person in people if watched.get(person, (None, True))[1]}
+    return _Pass(standing, taken, new, now).run()
 
 
 def _moment(taken: Sequence[Taken], now: datetime) -> datetime:
-    """`now`, or a little later: what is taken may have happened while the run that takes it was under way."""
+    """`now`, or a little later: what is taken may have happened while the run that takes it was under way.
+
+    Nor is it before somebody was asked last, or put off: a run that began earlier would undo what a later one saw.
+    """
     return max((one.last_at for one in taken if one.last_at and now < one.last_at <= now + _UNDER_WAY), default=now)
 
 
 class _Pass:
     """One refresh of some people."""
 
-    def __init__(self, standing: Standing, taken: Sequence[Taken], now: datetime) -> None:
-        self.standing, self.taken, self.now = standing, taken, now
+    def __init__(self, standing: Standing, taken: Sequence[Taken], new: set[UUID], now: datetime) -> None:
+        self.standing, self.taken, self.new, self.now = standing, taken, new, now
         self.people = [one.profile_id for one in taken]
         self.changes: list[Change] = []
         # Those of whom the same is new: what bears on one bears on all.
@@ -73,13 +86,12 @@ class _Pass:
         self._put_off: list[tuple[int | None, UUID, Cause]] = []
 
     def run(self) -> list[Change]:
-        new = {row[0] for row in _sql.rows("newcomers", {"profiles": self.people})}
         late = self._late()
         if self.standing.making:
             self._put_off += [(None, one.profile_id, live.strongest(one.causes)) for one in self.taken]
         members = self._members()
         for level in self.standing.levels:
-            asked = {one.id: self._why(one, new, late) for one in level}
+            asked = {one.id: self._why(one, late) for one in level}
             for one in level:
                 if one.locked:
                     self._put_off += [(one.id, person, cause) for person, cause in asked[one.id].items()]
@@ -90,13 +102,13 @@ class _Pass:
         self._come_back()
         return self.changes
 
-    def _why(self, one: Live, new: set[UUID], late: dict[int | None, _Why]) -> _Why:
+    def _why(self, one: Live, late: dict[int | None, _Why]) -> _Why:
         """Of whom this segment is asked, and why."""
         why: _Why = {}
         for alike in self._alike.values():
             cause = one.asks_of(alike[0], self.standing.touched)
             for taken in alike:
-                if taken.profile_id in new and not one.needs.whole:
+                if taken.profile_id in self.new and not one.needs.whole:
                     why[taken.profile_id] = live.strongest(taken.causes)
                 elif cause is not None:
                     why[taken.profile_id] = cause

@@ -99,13 +99,15 @@ class MembershipChange(models.Model):
 
 
 class Watch(models.Model):
-    """Somebody of whom every live segment has been asked, and when an answer may next change by time alone.
+    """Somebody of whom the segments have been asked: as of when, and when they must be asked again for time alone.
 
-    Who has no row is new to the segments: of them everything is asked, whatever brought them.
+    Of who has no row, or is to be asked `anew`, everything is asked, whatever brought them.
     """
 
     profile_id = models.UUIDField(primary_key=True)  # no foreign key: an erasure deletes it by name
     next_at = models.DateTimeField(null=True)
+    asked_at = models.DateTimeField(null=True, help_text="No answer is ever asked as of before it.")
+    anew = models.BooleanField(default=False, db_default=False)
 
     class Meta:
         indexes = [

@@ -18,12 +18,15 @@ WHERE pg_try_advisory_xact_lock_shared(212992004, id);
 SELECT segment_id, profile_id FROM segments_membership
 WHERE profile_id = ANY(%(profiles)s) AND segment_id = ANY(%(segments)s);
 
--- name: newcomers
--- Who of these was never asked about, and is from now on.
-INSERT INTO segments_watch (profile_id) SELECT p.id FROM profiles_profile p WHERE p.id = ANY(%(profiles)s)
+-- name: watched
+-- As of when these people were asked last, and whether everything is to be asked of them anew. Held against the sweep.
+SELECT profile_id, asked_at, anew FROM segments_watch WHERE profile_id = ANY(%(profiles)s) ORDER BY profile_id FOR UPDATE;
+
+-- name: watch
+-- These people are asked as of now.
+INSERT INTO segments_watch (profile_id, asked_at) SELECT p.id, %(now)s FROM profiles_profile p WHERE p.id = ANY(%(profiles)s)
 ORDER BY p.id
-ON CONFLICT DO NOTHING
-RETURNING profile_id;
+ON CONFLICT (profile_id) DO UPDATE SET asked_at = excluded.asked_at, anew = false;
 
 -- name: enter
 -- These people come into these segments.
@@ -79,7 +82,7 @@ WHERE (segment_id = ANY(%(segments)s::bigint[]) OR segment_id IS NULL) AND enter
 
 -- name: take_due
 -- The people whose answers may change by now. As if they were new, everything is asked of them again.
-DELETE FROM segments_watch
+UPDATE segments_watch SET next_at = NULL, anew = true
 WHERE profile_id IN (
     SELECT profile_id FROM segments_watch WHERE next_at <= %(now)s
     ORDER BY next_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
@@ -107,3 +110,11 @@ WHERE c.id = s.id AND s.size <> c.n;
 UPDATE segments_watch w SET next_at = least(w.next_at, c.moment)
 FROM unnest(%(profiles)s::uuid[], %(moments)s::timestamptz[]) AS c(profile, moment)
 WHERE w.profile_id = c.profile;
+
+-- name: changed_last
+-- When somebody last came into a segment, or went.
+SELECT max(at) FROM segments_membershipchange WHERE segment_id = %(segment)s;
+
+-- name: put_off_at
+-- When somebody of these was put off last.
+SELECT max(at) FROM segments_late WHERE profile_id = ANY(%(profiles)s);

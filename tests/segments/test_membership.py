@@ -180,3 +180,33 @@ def test_the_sweep_keeps_the_sizes(ada: Profile, ben: Profile, now: datetime) ->
     membership.refresh([taken(ada, "signed_up"), taken(ben, "signed_up")], now=now)
     sweep.tick(now)
     assert Segment.objects.get().size == 2
+
+
+def test_a_run_that_began_earlier_does_not_undo_what_a_later_one_saw(ada: Profile, now: datetime) -> None:
+    live("new", SIGNED_UP, now)
+    live("new-too", {"kind": "segment", "slug": "new"}, now)
+    later = now + timedelta(minutes=1)
+    did([(ada.id, Done("signed_up", later))])
+    membership.refresh([taken(ada, "signed_up")], now=later)
+    assert membership.refresh([taken(ada, "signed_up", cause="merge")], now=now) == []
+    assert members("new") == members("new-too") == {ada.id}
+
+
+def test_nor_does_a_build_that_had_to_wait(ada: Profile, now: datetime) -> None:
+    from segments import building
+
+    segment = live("new", SIGNED_UP, now)
+    later = now + timedelta(minutes=1)
+    did([(ada.id, Done("signed_up", later))])
+    membership.refresh([taken(ada, "signed_up")], now=later)
+    building.build([segment], now=now, cause=Cause.DEFINITION)
+    assert members("new") == {ada.id}
+
+
+def test_nor_does_it_miss_who_was_put_in_by_hand_meanwhile(ada: Profile, now: datetime) -> None:
+    beta = definitions.save("beta", kind="static", status="live", now=now)
+    live("testers", {"kind": "segment", "slug": "beta"}, now)
+    membership.add(beta, [ada.id], now=now + timedelta(minutes=1))
+    with transaction.atomic():
+        changes = membership.refresh(pulses.claim(10, now=now), now=now)
+    assert [(change.slug, change.entered, change.cause) for change in changes] == [("testers", True, Cause.HAND)]
