@@ -189,8 +189,8 @@ class Demo:
 
 
 def persistently(act: Callable[[], T]) -> T:
-    """Does `act`, which may be done twice, again for a minute while the database is away."""
-    until = time.monotonic() + 60
+    """Does `act`, which may be done twice, again for two minutes while the database is away."""
+    until = time.monotonic() + 120
     while True:
         try:
             return act()
