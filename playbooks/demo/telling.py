@@ -19,6 +19,7 @@ from consent.models import ConsentRecord, State
 from foundation import clock
 from foundation.wake import wake
 from insights import backlog
+from messaging import brands
 from messaging.models import MessageState
 from playbooks import files, installing
 from playbooks.demo import behaviour
@@ -37,6 +38,7 @@ _SENDING = 20.0  # seconds that handing over may take: more than a mail server i
 _PATIENCE = 180.0  # seconds in which something must have been done, or the house is stuck
 _PLAYBOOKS = ("music-shop", "web-shop")
 _NEWS = ("music-news", "shop-offers")
+_BRAND = {"name": "Two sample shops", "postal_address": "1 Sample Street, 12345 Example"}
 _WORDING = "Yes, write to me about news and offers. (Sample data: this consent was imported.)"
 
 
@@ -115,6 +117,7 @@ class Demo:
 
     # ── What staff would do ──────────────────────────────────────────────────────────────────────────────────────────
     def _install(self) -> None:
+        persistently(partial(brands.save, now=self.told_until, **_BRAND))
         for slug in _PLAYBOOKS:
             playbook = files.load(slug)
             started = time.monotonic()

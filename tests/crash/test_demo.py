@@ -15,6 +15,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -92,7 +93,8 @@ def _counted(folder: Path) -> dict[str, int]:
     """Segments counted from the published files alone, in plain Python."""
     memory = json.loads((folder / "demo.json").read_text())
     at = datetime.fromisoformat(memory["told_until"])
-    music, web = defaultdict(list), defaultdict(list)
+    music: dict[str, list[Any]] = defaultdict(list)
+    web: dict[str, list[Any]] = defaultdict(list)
     with gzip.open(DATA / "CDNOW_master.txt.gz", "rt") as lines:
         for customer, day, quantity, _ in (words for line in list(lines)[1:] if (words := line.split())):
             if behaviour.is_told(f"cdnow-{customer}", SHARE):
@@ -104,10 +106,10 @@ def _counted(folder: Path) -> dict[str, int]:
                 moved = datetime.fromisoformat(row["timestamp"]).replace(tzinfo=UTC)
                 web[row["user_id"]].append((moved + timedelta(days=memory["web_days"]), row["event"]))
 
-    def in_last(events: list, days: int) -> list:
+    def in_last(events: list[Any], days: int) -> list[Any]:
         return [event for event in events if at - timedelta(days=days) < event[0] <= at]
 
-    def bought(events: list, days: int) -> bool:
+    def bought(events: list[Any], days: int) -> bool:
         return any(name == "purchase" for _, name in in_last(events, days))
 
     return {
