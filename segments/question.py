@@ -197,7 +197,8 @@ class Question:
         """The array of those asked about."""
         if "among" not in self._params:
             self._params["among"] = self.among
-        return "%(among)s::uuid[]"
+        # As a subselect the array is unknown to the planner, which would look at statistics for each of its people.
+        return "(SELECT %(among)s::uuid[])::uuid[]"
 
     # ── How it is asked ──────────────────────────────────────────────────────────────────────────────────────────────
     @property
