@@ -2,10 +2,11 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django.db import IntegrityError, transaction
 
@@ -17,7 +18,7 @@ from profiles.erasing import erase, tombstoned
 from profiles.models import Account, Identifier, Profile, Pulse
 from profiles.values import ACCOUNT
 
-__all__ = ["attributes_of", "erase", "find", "patch", "put", "tombstoned"]
+__all__ = ["attributes_of", "erase", "find", "flaws", "patch", "put", "set_attributes", "tombstoned"]
 
 _FIELDS = (*Profile.COLUMNS, "attributes", "account")
 _BLANK = re.compile(r"\s*")
@@ -60,6 +61,83 @@ def patch(external_id: str, values: Mapping[str, Any], *, now: datetime) -> Prof
             given.account = profile.account.external_id if profile.account else None
         _write(profile, given, created=False, now=now)
     return profile
+
+
+def set_attributes(values: Mapping[UUID, Mapping[str, Any]], *, now: datetime) -> dict[UUID, set[str]]:
+    """Sets these values of these people, of each their own, in the caller's transaction; null empties.
+
+    A name may be a column's. What came about later than `now` stays. Returns the names that changed, of those of whom
+    any did; they are looked at again. Raises `Invalid`, with the path of each flaw, before anything is written. Reads
+    once and writes once, however many people there are; who is gone is passed over.
+    """
+    given = _read_alike(values)
+    held = Profile.objects.select_for_update(no_key=True).filter(pk__in=list(values)).order_by("pk")
+    changed: dict[UUID, set[str]] = {}
+    written = []
+    for profile in held:
+        if (names := _set(profile, given[profile.pk], now)) is not None:
+            written.append(profile)
+            changed[profile.pk] = names
+    if written:
+        Profile.objects.bulk_update(written, [*_columns_of(given.values()), "attributes", "attribute_times"])
+        words = [
+            pulses.Word(profile, Pulse.Cause.ATTRIBUTE, attributes=names) for profile, names in changed.items() if names
+        ]
+        pulses.add(words, now=now)
+    return {profile: names for profile, names in changed.items() if names}
+
+
+def flaws(values: Mapping[str, Any]) -> list[Problem]:
+    """What is wrong with values for `set_attributes`; the path is the name of the value."""
+    try:
+        _split(values)
+    except Invalid as refusal:
+        return [Problem(one.path.removeprefix("attributes").removeprefix("."), one.reason) for one in refusal.problems]
+    return []
+
+
+def _split(values: Mapping[str, Any]) -> "_Given":
+    """Columns and attributes apart, read."""
+    columns = {name: value for name, value in values.items() if name in Profile.COLUMNS}
+    return _checked({**columns, "attributes": {name: value for name, value in values.items() if name not in columns}})
+
+
+def _read_alike(values: Mapping[UUID, Mapping[str, Any]]) -> dict[UUID, "_Given"]:
+    """The values of each, read; those that are one object (a step sets the same for everybody) are read once."""
+    read: dict[int, _Given] = {}
+    for given in values.values():
+        if id(given) not in read:
+            read[id(given)] = _split(given)
+    return {profile: read[id(given)] for profile, given in values.items()}
+
+
+def _columns_of(given: "Collection[_Given]") -> list[str]:
+    return sorted({name for one in given for name in one.columns})
+
+
+def _set(profile: Profile, given: "_Given", now: datetime) -> set[str] | None:
+    """Sets what is not known better since; the names that changed, None where nothing is to be written."""
+    times = profile.attribute_times
+    names = [
+        name
+        for name in (*given.columns, *given.attributes)
+        if name not in times or datetime.fromisoformat(times[name]) <= now
+    ]
+    changed = set()
+    for name in names:
+        if name in given.columns:
+            if getattr(profile, name) != given.columns[name]:
+                setattr(profile, name, given.columns[name])
+                changed.add(name)
+        elif not _same(profile.attributes.get(name), given.attributes[name]):
+            changed.add(name)
+            profile.attributes[name] = given.attributes[name]
+            if given.attributes[name] is None:
+                del profile.attributes[name]
+    if not names:
+        return None
+    times |= dict.fromkeys(names, now.isoformat())
+    return changed
 
 
 @dataclass(slots=True)

@@ -41,6 +41,7 @@ def interpreted(
     """Walks one person through; the engine looks at people on every tick, so that waits end on one."""
     told = Told()
     clock = START
+    known: dict[str, Any] = {}
 
     def walk(body: list[Any]) -> None:
         nonlocal clock
@@ -65,6 +66,9 @@ def interpreted(
                     arm = drawn(step["salt"], step["arms"])
                     told.passed.append((step["key"], arm["key"]))
                     walk(arm["steps"])
+                case "update":
+                    known.update(step["set"])
+                    told.passed.append((step["key"], ""))
                 case "exit":
                     told.state = "exited"
                     raise _Ended
@@ -80,6 +84,8 @@ def interpreted(
     def holds(when: Any) -> bool:
         if "not" in when:
             return not holds(when["not"])
+        if when["kind"] == "attribute":
+            return bool(known.get(when["name"]) == when["value"])
         times = [at for name, at in did if name == when["name"] and at <= clock]
         if "window" in when:
             times = [at for at in times if at > clock - timedelta(**when["window"]["last"])]
@@ -91,6 +97,9 @@ def interpreted(
     except _Ended:
         pass
     return told
+
+
+_MOODS = st.sampled_from(["glad", "cross"])
 
 
 # ── Random ones ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -106,7 +115,8 @@ def _conditions() -> st.SearchStrategy[Any]:
         st.integers(1, 2),
         st.sampled_from([None, 1, 24]),
     )
-    return event | event.map(lambda inner: {"not": inner})
+    value = st.builds(lambda value: {"kind": "attribute", "name": "mood", "op": "is", "value": value}, _MOODS)
+    return (event | value).flatmap(lambda inner: st.sampled_from([inner, {"not": inner}]))
 
 
 @st.composite
@@ -144,12 +154,14 @@ def _bodies(draw: st.DrawFn) -> list[Any]:
                     for n, weight in enumerate((share, 100 - share))
                 ]
                 return {"key": key, "kind": "split", "salt": draw(st.sampled_from("xyz")), "arms": arms}
+            case "update":
+                return {"key": key, "kind": "update", "set": {"mood": draw(_MOODS | st.none())}}
         return {"key": key, "kind": "exit"}
 
     return body(0, 1)
 
 
-_KINDS = ["branch", "branch", "branch", "split", "message", "wait", "wait", "exit"]
+_KINDS = ["branch", "branch", "branch", "split", "message", "wait", "wait", "update", "exit"]
 
 # What people do: (name, minutes after the start). Off the ticks, so that no two things share a moment.
 _DEEDS = st.lists(

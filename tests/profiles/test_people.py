@@ -146,3 +146,55 @@ def test_JS01_whatever_is_put_is_stored_as_it_is_or_refused_in_words(db: None, n
     given_ = values.get("attributes", {})
     assert profile.attributes == {name: value for name, value in given_.items() if value is not None}
     assert Identifier.objects.filter(value="any").count() == 1
+
+
+# ── Many at once ─────────────────────────────────────────────────────────────────────────────────────────────────────
+def test_values_of_many_are_set_with_one_read_and_one_write(
+    now: datetime, person: Any, django_assert_max_num_queries: Any
+) -> None:
+    many = [person(f"p{n}", attributes={"n": n}) for n in range(30)]
+    values = {one.id: {"stage": "onboarded", "n": n, "first_name": "X"} for n, one in enumerate(many)}
+    with django_assert_max_num_queries(3):
+        changed = people.set_attributes(values, now=now)
+    assert changed == {one.id: {"stage", "first_name"} for one in many}
+    for n, one in enumerate(many):
+        one.refresh_from_db()
+        assert (one.first_name, one.attributes) == ("X", {"n": n, "stage": "onboarded"})
+        assert set(one.attribute_times) == {"n", "stage", "first_name"}
+    causes = Pulse.objects.values_list("profile_id", "cause", "attributes")
+    assert {(p, c, tuple(a)) for p, c, a in causes} == {(one.id, "attribute", ("first_name", "stage")) for one in many}
+
+
+def test_what_came_about_later_stays(ada: Profile, now: datetime) -> None:
+    people.patch("ada", {"attributes": {"plan": "team"}}, now=now + timedelta(hours=1))
+    Pulse.objects.all().delete()
+    assert people.set_attributes({ada.id: {"plan": "free", "seats": 2}}, now=now) == {ada.id: {"seats"}}
+    ada.refresh_from_db()
+    assert ada.attributes == {"plan": "team", "seats": 2}
+    assert _pulse() == ("attribute", ["seats"])
+
+
+def test_null_empties_and_the_same_wakes_nobody(ada: Profile, now: datetime) -> None:
+    assert people.set_attributes({ada.id: {"plan": None, "email": None}}, now=now) == {ada.id: {"plan", "email"}}
+    ada.refresh_from_db()
+    assert (ada.email, ada.attributes, ada.attribute_times["plan"]) == (None, {}, now.isoformat())
+    Pulse.objects.all().delete()
+    assert people.set_attributes({ada.id: {"plan": None}}, now=now) == {}
+    assert not Pulse.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("values", "path"), [({"email": 7}, "email"), ({"$x": 1}, "attributes"), ({"a": "\x00"}, "attributes.a")]
+)
+def test_what_cannot_be_set_for_one_is_set_for_nobody(
+    values: dict[str, Any], path: str, ada: Profile, ben: Profile, now: datetime
+) -> None:
+    with pytest.raises(Invalid) as refusal:
+        people.set_attributes({ada.id: {"plan": "x"}, ben.id: values}, now=now)
+    assert [problem.path for problem in refusal.value.problems] == [path]
+    ada.refresh_from_db()
+    assert ada.attributes == {"plan": "pro"}
+
+
+def test_who_is_gone_is_passed_over(ada: Profile, now: datetime) -> None:
+    assert people.set_attributes({Profile().id: {"a": 1}, ada.id: {"a": 1}}, now=now) == {ada.id: {"a"}}
