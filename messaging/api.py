@@ -148,7 +148,7 @@ class SendFields(Fields):
     template = Text(required=False)
     content = ContentFields(required=False, help_text="What to say, in place of a template.")
     event = JSONObject(required=False, help_text="What the template may use as `event`.")
-    data = JSONObject(required=False, help_text="What the template may use as `data`.")
+    data = JSONObject(required=False, help_text="What the template may use as `data`.")  # type: ignore[assignment]
     expires_at = serializers.DateTimeField(required=False, help_text="After this it is stale and never sent.")
 
 
@@ -223,7 +223,7 @@ class MessageView(RetrieveModelMixin, MessageList):
 
     def _find(self, pk: str) -> Message:
         try:
-            found = self.get_queryset().filter(id=UUID(pk)).first()
+            found: Message | None = self.get_queryset().filter(id=UUID(pk)).first()
         except ValueError:
             found = None
         if found is None:

@@ -1,6 +1,7 @@
 """How we look and sound, and who stands behind it: one row, or what the settings say until there is one."""
 
 import re
+from collections.abc import Mapping
 from datetime import datetime
 from email.utils import parseaddr
 from typing import Any
@@ -35,10 +36,7 @@ def current() -> Brand:
 
 def save(*, now: datetime, **fields: Any) -> Brand:
     """Changes the fields that are given, all or none."""
-    values = {name: str(value).strip() for name, value in fields.items()}
-    problems = [problem for name, value in values.items() for problem in _check(name, value)]
-    if problems:
-        raise Invalid(problems)
+    values = check(fields)
     with transaction.atomic():
         Brand.objects.bulk_create([Brand(pk=_ONLY)], ignore_conflicts=True)
         brand = Brand.objects.select_for_update().get(pk=_ONLY)
@@ -50,6 +48,15 @@ def save(*, now: datetime, **fields: Any) -> Brand:
             what = ", ".join(name.replace("_", " ") for name in changed)
             audit.record("brand.changed", "brand", "brand", f"Changed the brand: {what}.", fields=changed)
     return brand
+
+
+def check(fields: Mapping[str, Any]) -> dict[str, str]:
+    """The fields as they would be kept; `Invalid` with everything that is wrong with them."""
+    values = {name: str(value or "").replace("\r\n", "\n").strip() for name, value in fields.items()}
+    problems = [problem for name, value in values.items() for problem in _check(name, value)]
+    if problems:
+        raise Invalid(problems)
+    return values
 
 
 def _check(name: str, value: str) -> list[Problem]:

@@ -22,7 +22,7 @@ from liquid.filter import with_context
 from liquid.output import LimitedStringIO
 from liquid.stringify import to_liquid_string
 from liquid.template import BoundTemplate
-from liquid.undefined import FalsyStrictUndefined
+from liquid.undefined import FalsyStrictUndefined, Undefined
 from markupsafe import escape
 
 SECONDS = 2.0
@@ -77,6 +77,15 @@ class _Missing(FalsyStrictUndefined):
     """A value that nobody sent: may be asked for (`if`, `default`), and may not be printed."""
 
     force_liquid_default = True
+
+
+class _Named(Undefined):
+    """The same where nobody in particular reads it: its name stands in its place."""
+
+    force_liquid_default = True
+
+    def __str__(self) -> str:
+        return f"[{(self.hint or self.name).removesuffix(' is undefined').strip(chr(39))}]"
 
 
 class _Context(RenderContext):
@@ -210,8 +219,8 @@ class _Bounded(Environment):
     output_stream_limit = _OUTPUT
 
 
-def _environment(output: type[Output]) -> _Bounded:
-    made = _Bounded(undefined=_Missing)
+def _environment(output: type[Output], undefined: type[Undefined] = _Missing) -> _Bounded:
+    made = _Bounded(undefined=undefined)
     made.tags = {name: tag for name, tag in made.tags.items() if name in _TAGS}
     made.filters = {name: function for name, function in made.filters.items() if name in _FILTERS}
     made.filters |= {"date": _date, "escape": _as_it_is, "address": _address}
@@ -251,6 +260,8 @@ def _as_it_is(value: Any) -> Any:
 
 def _address(value: object) -> str:
     """Lets a value be where a link leads, if it is a web, mail or telephone address."""
+    if isinstance(value, _Named):
+        return "#"
     text = str(value).strip()
     if not text.lower().startswith(_SCHEMES) or re.search(r"[\x00-\x20\x7f\\<>\"']", text):
         raise _Advice("a link must lead to an address that begins with https://", token=None)
@@ -259,16 +270,22 @@ def _address(value: object) -> str:
 
 _PLAIN = _environment(_PrintTag)
 _HTML = _environment(_PrintEscapedTag)
+_PLAIN_NAMING = _environment(_PrintTag, _Named)
+_HTML_NAMING = _environment(_PrintEscapedTag, _Named)
 ROOTS = ("profile", "account", "event", "data", "links", "brand", "topic", "why")
 LINKS = ("preferences", "unsubscribe")
 
 
 class Program:
-    """A text with Liquid in it, parsed once and filled in for many. Raises `Unsayable` for what it does not know."""
+    """A text with Liquid in it, parsed once and filled in for many. Raises `Unsayable` for what it does not know.
 
-    def __init__(self, source: str, *, html: bool = False) -> None:
+    `naming`: what is missing fails nothing, and its name is printed.
+    """
+
+    def __init__(self, source: str, *, html: bool = False, naming: bool = False) -> None:
+        plain, marked_up = (_PLAIN_NAMING, _HTML_NAMING) if naming else (_PLAIN, _HTML)
         try:
-            self._template = (_HTML if html else _PLAIN).from_string(source)
+            self._template = (marked_up if html else plain).from_string(source)
         except LiquidError as error:
             raise Unsayable(_sentence(error)) from error
 

@@ -8,11 +8,14 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from django.conf import settings
+from django.db import transaction
 
+from consent.models import Topic
 from foundation import wake
-from foundation.errors import Invalid, Problem
+from foundation.errors import Conflict, Invalid, Problem
 from foundation.sql import statements
-from messaging.models import Template
+from messaging.models import Message, MessageState, Template
+from staff import audit
 
 TRANSACTIONAL_STALE_AFTER = timedelta(days=5)
 _sql = statements("messaging", "outbox")
@@ -54,6 +57,25 @@ def enqueue(requests: Sequence[Request], *, now: datetime) -> list[UUID]:
     return [ids[request.key] for request in requests]
 
 
+OVER = (MessageState.UNKNOWN, MessageState.FAILED, MessageState.EXPIRED)
+"""The states from which a message can be sent again by hand."""
+
+
+def send_again(id: UUID, *, now: datetime) -> None:
+    """Queues once more what failed, was stale, or may not have arrived; under the same Message-ID, and judged anew."""
+    with transaction.atomic():
+        message = Message.objects.select_for_update(of=("self",)).select_related("topic").get(id=id)
+        if message.state not in OVER or message.profile_id is None:
+            raise Conflict("It cannot be sent again: it is under way, it was sent, or nobody is there to send it to.")
+        message.state, message.reason, message.guardrail, message.evidence = MessageState.QUEUED, "", "", {}
+        message.due_at, message.expires_at, message.ended_at = now, now + _stale_after(message.topic), None
+        message.attempts = message.claims = 0
+        message.fence += 1
+        message.save()
+        audit.record("message.sent_again", "message", str(id), "Had a message sent again.")
+        wake.wake("messaging.dispatch")
+
+
 def as_json(value: Any) -> str:
     """JSON for the database, moments to the microsecond."""
     return json.dumps(value, default=_plain)
@@ -91,7 +113,6 @@ def _templates(requests: Sequence[Request]) -> dict[str, Template]:
 
 def _row(request: Request, template: Template, now: datetime) -> dict[str, Any]:
     topic = template.topic
-    stale = TRANSACTIONAL_STALE_AFTER if topic.transactional else timedelta(hours=settings.MESSAGE_STALE_HOURS)
     return {
         "id": uuid4(),
         "key": request.key,
@@ -105,5 +126,9 @@ def _row(request: Request, template: Template, now: datetime) -> dict[str, Any]:
         "variant": request.variant,
         "context": request.context,
         "urgent": topic.transactional,
-        "expires_at": request.expires_at or now + stale,
+        "expires_at": request.expires_at or now + _stale_after(topic),
     }
+
+
+def _stale_after(topic: Topic) -> timedelta:
+    return TRANSACTIONAL_STALE_AFTER if topic.transactional else timedelta(hours=settings.MESSAGE_STALE_HOURS)

@@ -127,10 +127,7 @@ def values_for(
         "event": {**_known(event.get("properties")), **event},
         "data": _known(context.get("data")),
         "links": _known({"preferences": preferences, "unsubscribe": unsubscribe or None}),
-        # To Liquid an empty text is true: what is empty here is missing.
-        "brand": _known(
-            {name: getattr(brand, name) or None for name in ("name", "logo_url", "colour", "postal_address")}
-        ),
+        "brand": brand_values(brand),
         "topic": {"name": topic.name},
         "why": why(topic, channel, brand),
     }
@@ -142,6 +139,11 @@ def _known(values: Any) -> dict[str, Any]:
 
 def _without_nulls(value: Any) -> Any:
     return _known(value) if isinstance(value, dict) else value
+
+
+def brand_values(brand: Brand) -> dict[str, Any]:
+    """To Liquid an empty text is true: what the brand leaves empty is missing."""
+    return _known({name: getattr(brand, name) or None for name in ("name", "logo_url", "colour", "postal_address")})
 
 
 _WHY = {

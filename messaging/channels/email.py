@@ -165,7 +165,7 @@ class _Mail(EmailMultiAlternatives):
 
     _built: Any = None
 
-    def message(self) -> Any:
+    def message(self, **_: Any) -> Any:
         if self._built is None:
             self._built = super().message()
             self._built.policy = _Unfolded()
