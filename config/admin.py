@@ -5,6 +5,7 @@ from typing import Any
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 
+from config import scheduled_work  # noqa: F401 (its screen takes the place of Beat's own)
 from foundation import wording
 from insights import overview
 

@@ -72,9 +72,13 @@ def _write(entry: Entry, before: dict[str, Any] | None) -> None:
     _remember(entry.loop, {**(before or {}), **ours})
 
 
+def seconds(task: PeriodicTask) -> int | None:
+    """How often it runs; None where an operator gave it a rule that is no interval."""
+    return int(task.interval.every * _SECONDS[task.interval.period]) if task.interval else None
+
+
 def _found(task: PeriodicTask) -> dict[str, Any]:
-    every = task.interval.every * _SECONDS[task.interval.period] if task.interval else None
-    return {"every": every, "expires": task.expire_seconds, "enabled": task.enabled}
+    return {"every": seconds(task), "expires": task.expire_seconds, "enabled": task.enabled}
 
 
 def _change(task: PeriodicTask, ours: dict[str, Any], what: str) -> None:
