@@ -17,7 +17,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
-from foundation import clock
+from foundation import bodies, clock
 from foundation.errors import Invalid, Problem
 from foundation.rest import Fields, Pages
 from staff import actors, idempotency, keys
@@ -29,6 +29,10 @@ _WRITES = ("POST", "PUT", "PATCH", "DELETE")
 class TooLarge(APIException):
     status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
     default_detail = f"A request may hold {settings.DATA_UPLOAD_MAX_MEMORY_SIZE:,} bytes at most; send less at a time."
+
+
+class LengthRequired(APIException):
+    status_code = status.HTTP_411_LENGTH_REQUIRED
 
 
 class ProblemDetails(serializers.Serializer):
@@ -122,8 +126,8 @@ class Resource(GenericViewSet):
         self.key = cast(Key, request.auth)
         actors.become(f"key:{self.key.name}")
         self._refuse_nul(request)
-        if _length(request) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
-            raise TooLarge
+        if request.method in _WRITES:
+            self._read_body(request)
         if (key := idempotency.given(request)) and request.method in _WRITES and self.action not in self.asks:
             self._make_repeatable(request, key)
 
@@ -136,6 +140,19 @@ class Resource(GenericViewSet):
         for name, value in [*self.kwargs.items(), *request.query_params.items()]:
             if "\x00" in f"{name}{value}":
                 raise Invalid.at(name.replace("\x00", ""), "No name or value here holds a NUL character.")
+
+    def _read_body(self, request: Request) -> None:
+        try:
+            raw = bodies.read(request._request, settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
+        except bodies.TooLarge:
+            raise TooLarge from None
+        except bodies.LengthRequired as refusal:
+            raise LengthRequired(str(refusal)) from None
+        except OSError:
+            raise Invalid.at("", "The body broke off; send it again.") from None
+        if not raw and request.method in ("PUT", "PATCH"):
+            # Taken for an empty object, it would empty what is there.
+            raise Invalid.at("", f'This {request.method} has no body. Send an object, such as {{"name": "value"}}.')
 
     def _make_repeatable(self, request: Request, key: str) -> None:
         """Puts `idempotency.once` around the method that will answer this request."""
@@ -238,8 +255,3 @@ def member(username: str | None) -> User | None:
     if user is None:
         raise Invalid.at("owner", f"Nobody on the staff has the user name {username!r}.")
     return user
-
-
-def _length(request: Request) -> int:
-    length = request.META.get("CONTENT_LENGTH") or ""
-    return int(length) if length.isdecimal() else 0

@@ -6,6 +6,8 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from io import BytesIO
+from typing import Any, cast
 from uuid import uuid4
 
 import pytest
@@ -374,3 +376,30 @@ def test_of_two_repeats_at_once_one_writes_and_the_other_is_told_to_wait(
     assert repeated.status_code == 409
     assert "under way" in repeated.json()["detail"]
     assert Team.objects.count() == 1
+
+
+class TestBodies:
+    """A body may come without its length; one that does not come empties nothing."""
+
+    TEAM = b'{"slug": "a", "name": "A"}'
+
+    def _post(self, api: APIClient, raw: bytes, **environ: Any) -> Any:
+        way: dict[str, Any] = {"wsgi.input": BytesIO(raw), **environ}
+        return api.generic("POST", TEAMS, content_type="application/json", **way)
+
+    @pytest.mark.parametrize("environ", [{"HTTP_TRANSFER_ENCODING": "chunked"}, {}])
+    def test_a_body_in_chunks_is_read_whole_and_repeatable(self, api: APIClient, environ: dict[str, Any]) -> None:
+        way = {"wsgi.input_terminated": True, "HTTP_IDEMPOTENCY_KEY": "k", **environ}
+        assert [self._post(api, self.TEAM, **way).status_code for _ in range(2)] == [201, 201]
+        assert Team.objects.get().name == "A"
+        assert self._post(api, self.TEAM.replace(b"A", b"B"), **way).status_code == 409
+
+    def test_a_body_in_chunks_that_is_too_large_is_413(self, api: APIClient) -> None:
+        answer = self._post(api, b" " * 1_000_001, HTTP_TRANSFER_ENCODING="chunked", **{"wsgi.input_terminated": True})
+        assert answer.status_code == 413
+
+    def test_chunks_that_cannot_be_read_are_411_with_what_to_do(self, api: APIClient) -> None:
+        answer = self._post(api, self.TEAM, HTTP_TRANSFER_ENCODING="chunked")
+        assert answer.status_code == 411
+        assert "Content-Length" in answer.json()["detail"]
+        assert answer.json()["title"] == "Length Required"

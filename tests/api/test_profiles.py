@@ -3,6 +3,8 @@
 import json
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from io import BytesIO
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -54,7 +56,7 @@ class TestOne:
 
     def test_somebody_unknown_is_404_with_a_sentence(self, api: APIClient) -> None:
         for method in (api.get, api.patch, api.delete):
-            answer = method(at("nobody"))
+            answer = method(at("nobody"), {})
             assert answer.status_code == 404
             assert answer.json()["detail"] == "Nobody here has the external_id 'nobody'."
 
@@ -81,6 +83,22 @@ class TestPut:
         back = api.put(at("ada"), shown)
         assert back.status_code == 200
         assert {**back.json(), "preferences_url": ""} == {**shown, "preferences_url": ""}
+
+    @pytest.mark.parametrize("method", ["PUT", "PATCH"])
+    def test_a_body_that_is_not_there_changes_nothing(self, api: APIClient, ada: Profile, method: str) -> None:
+        before = Profile.objects.filter(pk=ada.pk).values().get()
+        for address in (at("ada"), "/api/v1/accounts/acme/"):
+            answer = api.generic(method, address, content_type="application/json")
+            assert answer.status_code in (400, 405)
+            assert answer.status_code == 405 or "has no body" in answer.json()["detail"]
+        assert Profile.objects.filter(pk=ada.pk).values().get() == before
+        assert not Account.objects.exists()
+
+    def test_a_body_in_chunks_says_who_somebody_is(self, api: APIClient, ada: Profile) -> None:
+        stream = BytesIO(b'{"first_name": "Ada", "email": "ada@new.example"}')
+        way: dict[str, Any] = {"wsgi.input": stream, "wsgi.input_terminated": True, "HTTP_TRANSFER_ENCODING": "chunked"}
+        shown = api.generic("PUT", at("ada"), content_type="application/json", **way).json()
+        assert (shown["first_name"], shown["email"]) == ("Ada", "ada@new.example")
 
     def test_somebody_changed_is_looked_at_again(self, api: APIClient, ada: Profile) -> None:
         api.put(at("ada"), {"attributes": {"plan": "free"}})
