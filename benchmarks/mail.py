@@ -93,7 +93,7 @@ def _prepare(mails: int, port: int) -> list[dict[str, Any]]:
         "hello", name="Hello", channel="email", topic="news", subject="News for {{ profile.first_name }}",
         blocks=BLOCKS, now=AT,
     )  # fmt: skip
-    people = list(Profile.objects.values("id", "external_id", "email", "first_name", "attributes"))
+    people: list[Any] = list(Profile.objects.values("id", "external_id", "email", "first_name", "attributes"))
     for start in range(0, mails, 1_000):
         batch = people[start : start + 1_000]
         ledger.record(

@@ -5,4 +5,4 @@ class MessagingConfig(AppConfig):
     name = "messaging"
 
     def ready(self) -> None:
-        from messaging import joining  # noqa: F401 (takes part in merges, erasures and exports)
+        from messaging import joining, system  # noqa: F401 (they join what the registry asks)

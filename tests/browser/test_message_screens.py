@@ -11,7 +11,7 @@ import pytest
 from django.conf import settings
 from django.test import Client
 from django.urls import reverse
-from playwright.sync_api import BrowserContext, Page
+from playwright.sync_api import BrowserContext, Dialog, Page
 
 from consent import ledger
 from consent.ledger import Choice
@@ -48,7 +48,7 @@ def world(live_server: Any, tmp_path: Any, settings: Any) -> dict[type, Any]:
     now = clock.now()
     brands.save(name="Acme", sender_name="Ada of Acme", postal_address="Acme Ltd\nSome Street 1\nSome Town", now=now)
     Topic.objects.create(slug="news", name="Product news", description="", purpose="", channels=["email"])
-    hello = {"name": "Exports are here", "channel": "email", "topic": "news", "blocks": BLOCKS}
+    hello: dict[str, Any] = {"name": "Exports are here", "channel": "email", "topic": "news", "blocks": BLOCKS}
     templates.save("exports", **hello, subject="Exports", now=now - timedelta(days=3))
     templates.save("exports", **hello, subject="Your reports, as PDF", reason="Says what it is", now=now)
     names = [("Ada", "ada"), ("Ben", "ben"), ("דורה כהן", "dora"), ("A-name-without-a-space-" * 6, "eve")]
@@ -180,7 +180,12 @@ def test_xs_01_a_mail_that_would_do_harm_does_none_in_the_preview(
     sign_in(where)
     page = where.new_page()
     dialogs: list[str] = []
-    page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
+
+    def dismiss(dialog: Dialog) -> None:
+        dialogs.append(dialog.message)
+        dialog.dismiss()
+
+    page.on("dialog", dismiss)
     page.goto(page_of(message))
     page.wait_for_load_state("networkidle")
     frame = page.frame_locator("iframe.c-mail")

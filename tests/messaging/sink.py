@@ -25,6 +25,7 @@ class _Server(SMTP):
     def _cut(self, point: str) -> bool:
         if self.sink.cut_at == point and self.sink.cuts_left > 0:
             self.sink.cuts_left -= 1
+            assert isinstance(self.transport, asyncio.Transport)
             self.transport.abort()
             return True
         return False

@@ -19,7 +19,9 @@ from messaging.models import Brand, Message, MessageState, Template
 from profiles.models import Profile
 from staff.models import AuditEntry, User
 
-Write, Agree, Queue = Callable[..., Template], Callable[..., None], Callable[..., Message]
+Write = Callable[..., Template]
+Agree = Callable[..., None]
+Queue = Callable[..., Message]
 
 
 @pytest.fixture

@@ -17,7 +17,9 @@ from staff import keys
 from staff.models import Key
 from tests.messaging.conftest import BLOCKS, mails_in
 
-Write, Agree, Queue = Callable[..., Template], Callable[..., None], Callable[..., Message]
+Write = Callable[..., Template]
+Agree = Callable[..., None]
+Queue = Callable[..., Message]
 
 
 @pytest.fixture

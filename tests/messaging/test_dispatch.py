@@ -20,7 +20,9 @@ from profiles.models import Event, Profile
 from tests.messaging.conftest import mails_in, state_of
 from tests.messaging.sink import Sink
 
-Write, Agree, Queue = Callable[..., Template], Callable[..., None], Callable[..., Message]
+Write = Callable[..., Template]
+Agree = Callable[..., None]
+Queue = Callable[..., Message]
 Person = Callable[..., Profile]
 
 

@@ -19,7 +19,9 @@ from profiles.models import Event, Profile
 from tests.messaging.conftest import state_of
 from tests.messaging.sink import Sink
 
-Write, Agree, Queue = Callable[..., Template], Callable[..., None], Callable[..., Message]
+Write = Callable[..., Template]
+Agree = Callable[..., None]
+Queue = Callable[..., Message]
 
 
 @pytest.fixture
@@ -290,7 +292,8 @@ def test_em_01_whatever_is_said_makes_a_mail_without_defects(subject: str, text:
         text=text,
         headers={"List-Unsubscribe": "<https://example.com/" + "u" * 200 + "/>"},
     )
-    raw = mail_of(letter).message().as_bytes(linesep="\r\n")
+    message: Any = mail_of(letter).message()
+    raw: bytes = message.as_bytes(linesep="\r\n")
     mail = BytesParser(policy=policy.default).parsebytes(raw)
     assert mail.defects == []
     assert max(len(line) for line in raw.split(b"\r\n")) <= 998

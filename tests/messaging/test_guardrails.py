@@ -18,12 +18,10 @@ from profiles.models import Profile
 from tests.messaging.conftest import state_of
 from tests.messaging.sink import Sink
 
-Write, Agree, Queue, Person = (
-    Callable[..., Template],
-    Callable[..., None],
-    Callable[..., Message],
-    Callable[..., Profile],
-)
+Write = Callable[..., Template]
+Agree = Callable[..., None]
+Queue = Callable[..., Message]
+Person = Callable[..., Profile]
 
 
 @pytest.fixture

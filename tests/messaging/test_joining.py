@@ -16,7 +16,9 @@ from profiles.merging import Pair
 from profiles.models import Profile
 from tests.messaging.conftest import mails_in, state_of
 
-Write, Agree, Queue = Callable[..., Template], Callable[..., None], Callable[..., Message]
+Write = Callable[..., Template]
+Agree = Callable[..., None]
+Queue = Callable[..., Message]
 
 
 def test_messages_follow_the_survivor_of_a_merge(

@@ -19,7 +19,9 @@ from profiles.merging import Pair
 from profiles.models import Profile
 from tests.messaging.sink import Sink
 
-Write, Agree, Queue = Callable[..., Template], Callable[..., None], Callable[..., Message]
+Write = Callable[..., Template]
+Agree = Callable[..., None]
+Queue = Callable[..., Message]
 Person = Callable[..., Profile]
 ROUNDS, EACH = 25, 40  # 1,000 people, each with an opt-out that races the intent
 
