@@ -185,7 +185,7 @@ class Page:
 
     @cached_property
     def messages(self) -> list[str]:
-        return self.panels("messages")
+        return self.panels("messages" if self.fresh else "messages in part")
 
     @cached_property
     def shaping(self) -> list[str]:

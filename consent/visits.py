@@ -42,11 +42,16 @@ def by(token: str, now: datetime) -> Visit | None:
 @contextmanager
 def speaking_to(request: HttpRequest, profile: Profile | None, preference: Preference | None) -> Iterator[None]:
     """Within the block, texts are in the person's language and days in their time zone."""
-    asked = [preference.language, profile.locale] if profile and preference else []
-    language = next((code for name in asked if name and (code := _known(name))), None)
+    language = language_of(profile, preference) if profile and preference else None
     zone = preferences.zone_of(profile, preference) if profile and preference else timezone.get_default_timezone()
     with translation.override(language or translation.get_language_from_request(request)), timezone.override(zone):
         yield
+
+
+def language_of(profile: Profile, preference: Preference) -> str | None:
+    """The language that they chose, else that of their profile; None if it is none of ours."""
+    asked = (preference.language, profile.locale)
+    return next((code for name in asked if name and (code := _known(name))), None)
 
 
 def _known(name: str) -> str | None:

@@ -104,3 +104,15 @@ def wishes(changed: Mapping[str, Any]) -> list[str]:
 def contact() -> str:
     """Where people reach a human: the address that we write from."""
     return parseaddr(settings.DEFAULT_FROM_EMAIL)[1]
+
+
+def why_it_came(topic: Topic, record: ConsentRecord | None, journey: str) -> str:
+    """Why a message went to them: what they had said by then, or why nobody needed to ask; and what it is part of."""
+    if record is not None:
+        reason = told(record, State.GRANTED)
+    elif topic.transactional:
+        reason = _("It is needed for what you use.")
+    else:
+        reason = _("You get this until you say no.")
+    part_of = _("It is part of: %s.") % spoken(journey)
+    return f"{reason} {part_of}" if journey else reason

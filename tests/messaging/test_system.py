@@ -31,7 +31,7 @@ def at(monkeypatch: pytest.MonkeyPatch, now: datetime) -> Callable[[datetime], N
 
 def mails(folder: Path) -> list[EmailMessage]:
     texts = [path.read_bytes().split(b"-" * 79)[0] for path in sorted(folder.iterdir())]
-    return [message_from_bytes(text, policy=policy.default) for text in texts]  # type: ignore[misc]
+    return [message_from_bytes(text, policy=policy.default) for text in texts]
 
 
 def page_of(mail: EmailMessage) -> str:

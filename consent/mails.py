@@ -1,0 +1,47 @@
+"""What the mails say that people get because they asked for something here, in the language that is active now."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from django.utils.translation import gettext as _
+
+
+class Words(NamedTuple):
+    """A subject, and what stands under it. No promotion, and no picture: it is what was asked for, and nothing more."""
+
+    subject: str
+    blocks: list[dict[str, str]]
+
+
+def words(kind: str) -> Words:
+    """Of one of the `KINDS`."""
+    return KINDS[kind]()
+
+
+def _link() -> Words:
+    return _with_button(
+        _("Your link"),
+        _("You asked us for a new link to your page. For a day it shows and does everything; then it still says no."),
+        _("Open my page"),
+        "{{ links.preferences }}",
+        _("If it was not you who asked, do nothing: nothing was changed."),
+    )
+
+
+def _with_button(title: str, text: str, button: str, href: str, after: str) -> Words:
+    blocks = [
+        {"kind": "heading", "text": title},
+        {"kind": "text", "text": text},
+        {"kind": "button", "text": button, "href": href},
+        {"kind": "text", "text": after},
+    ]
+    return Words(title, blocks)
+
+
+KINDS: Mapping[str, Callable[[], Words]] = {"link": _link}
+"""By what they are for. What they may name beside the person is `data`, as whoever sends them says."""
+
+
+def data(**values: Any) -> dict[str, Any]:
+    """The values that a mail names, as the outbox takes them."""
+    return {"data": values} if values else {}
