@@ -2,11 +2,14 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from django.contrib import admin
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+from django.urls import URLPattern, path
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
@@ -18,6 +21,7 @@ from foundation.errors import Invalid
 from foundation.pages import Entry, Facts, Flow, Head, Line, Number, Numbers, Part, Prose, Story, Table, Verb, fragment
 from profiles.models import Profile
 from segments import definitions, language
+from segments.editor.views import edit
 from segments.language import Condition
 from segments.models import Membership, MembershipChange, Segment, SegmentVersion
 
@@ -119,6 +123,20 @@ class SegmentAdmin(ReadOnlyAdmin):
 
     def fragments(self) -> dict[str, Serve]:
         return {"segments_of_person": _of_person}
+
+    # ── The builder ──────────────────────────────────────────────────────────────────────────────────────────────────
+    def has_add_permission(self, request: HttpRequest, *_: Any) -> bool:
+        return request.user.has_perm("segments.add_segment")
+
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+        return edit(request, None, self.admin_site)
+
+    def edit_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        return edit(request, get_object_or_404(self.get_queryset(request), pk=pk), self.admin_site)
+
+    def get_urls(self) -> list[URLPattern]:
+        own = [path("<int:pk>/edit/", self.admin_site.admin_view(self.edit_view), name="segments_segment_edit")]
+        return [*own, *super().get_urls()]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Segment]:
         return super().get_queryset(request).select_related("owner", "version")

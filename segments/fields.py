@@ -27,14 +27,17 @@ class Look:
     """How a field is shown to those who fill it in.
 
     `of`: what its suggestions are taken from (`event`, `attribute`, `account`, `property`, `segment`, `topic` …).
-    `words`: what each of its options is called. `parts`: the fields that its keys stand for, where there are several,
+    `words`: what each of its options is called; `before` and `after`: words around it; `place`: before or after the
+    others, which stand in their order. `parts`: the fields that its keys stand for, where there are several,
     and `without` what leaves one out: (part, key, value). `many`: the dataclass of each of its items, named `one`.
     """
 
     label: str = ""
     of: str = ""
     words: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    before: str = ""
     after: str = ""
+    place: int = 0
     parts: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     without: tuple[str, str, str] | None = None
     many: type[Any] | None = None

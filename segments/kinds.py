@@ -65,6 +65,7 @@ class Leaf(ABC):
     group: ClassVar[str]
     icon: ClassVar[str]
     example: ClassVar[Mapping[str, Any]]
+    rank: ClassVar[int] = 9  # where it stands among those of its group; the usual ones come first
 
     @abstractmethod
     def answer(self, q: Question) -> Answer:

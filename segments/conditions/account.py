@@ -20,6 +20,7 @@ class Account(Leaf):
     key = "account"
     label = "What we know about their company"
     group = "Who they are"
+    rank = 2
     icon = "apartment"
     example = {"kind": "account", "name": "seats", "op": "gte", "value": 20}
 

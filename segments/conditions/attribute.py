@@ -31,6 +31,7 @@ class Attribute(Leaf):
     key = "attribute"
     label = "What we know about them"
     group = "Who they are"
+    rank = 1
     icon = "label"
     example = {"kind": "attribute", "name": "plan", "op": "is", "value": "trial"}
 

@@ -23,8 +23,10 @@ class Consent(Leaf):
     example = {"kind": "consent", "topic": "product-news", "channel": "email", "state": "granted"}
 
     topic: str = fields.asks(fields.name, look=Look("Topic", of="topic"))
-    channel: str = fields.asks(fields.name, look=Look("Channel", of="channel"))
-    state: str = fields.asks(fields.choice("granted", "denied", "unset"), look=Look("What they said", words=_SAID))
+    channel: str = fields.asks(fields.name, look=Look("Channel", of="channel", before="by"))
+    state: str = fields.asks(
+        fields.choice("granted", "denied", "unset"), look=Look("What they said", words=_SAID, place=-1)
+    )
 
     def answer(self, q: Question) -> Answer:
         at, topic, channel = q.moment(q.at), q.bind(self.topic, "text"), q.bind(self.channel, "text")

@@ -25,6 +25,7 @@ class Event(Leaf):
     key = "event"
     label = "What they did"
     group = "What they do"
+    rank = 1
     icon = "bolt"
     example = {
         "kind": "event",

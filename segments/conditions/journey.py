@@ -26,8 +26,8 @@ class Journey(Sugar):
     icon = "route"
     example = {"kind": "journey", "slug": "onboarding", "status": "completed"}
 
-    slug: str = fields.asks(fields.slug, look=Look("Journey", of="journey"))
-    status: str = fields.asks(fields.choice(*_SAID), look=Look("What happened", words=_SAID))
+    slug: str = fields.asks(fields.slug, look=Look("Journey", of="journey", before="the journey"))
+    status: str = fields.asks(fields.choice(*_SAID), look=Look("What happened", words=_SAID, place=-1))
     count: Comparison = fields.asks(comparing.counted, default=ONCE, look=Look("How often"))
     window: Window | None = fields.asks(fields.window, default=None, look=Look("When"))
 

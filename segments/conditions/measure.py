@@ -78,11 +78,14 @@ class Measure(Leaf):
     key = "measure"
     label = "A figure of what they did"
     group = "What they do"
+    rank = 3
     icon = "functions"
     example = {"kind": "measure", "name": "order_paid", "property": "total", "of": "sum", "op": "gte", "value": 500}
 
-    name: tuple[str, ...] = fields.asks(fields.names, look=Look("Of what they did", of="event"))
-    of: Of = fields.asks(of, keys=("of", "property"), look=Look(parts=_PARTS, without=("property", "of", "days")))
+    name: tuple[str, ...] = fields.asks(fields.names, look=Look("Of what they did", of="event", before="of"))
+    of: Of = fields.asks(
+        of, keys=("of", "property"), look=Look(parts=_PARTS, place=-1, without=("property", "of", "days"))
+    )
     compare: Comparison = fields.asks(comparing.numeric_or_set, keys=("op", "value"))
     where: tuple[Where, ...] = fields.asks(behaviour.wheres, default=(), look=behaviour.FILTERS)
     window: Window | None = fields.asks(fields.window, default=None, look=Look("When"))

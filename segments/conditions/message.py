@@ -29,13 +29,18 @@ class Message(Sugar):
     key = "message"
     label = "What became of messages"
     group = "What we sent"
+    rank = 1
     icon = "drafts"
     example = {"kind": "message", "status": "opened", "template": "welcome", "window": {"last": {"days": 30}}}
 
     status: str = fields.asks(fields.choice(*_SAID), look=Look("What happened", words=_SAID))
-    journey: str | None = fields.asks(fields.name, default=None, look=Look("Of the journey", of="journey"))
-    template: str | None = fields.asks(fields.name, default=None, look=Look("The message", of="template"))
-    channel: str | None = fields.asks(fields.name, default=None, look=Look("By", of="channel"))
+    journey: str | None = fields.asks(
+        fields.name, default=None, look=Look("Journey", of="journey", before="of the journey")
+    )
+    template: str | None = fields.asks(
+        fields.name, default=None, look=Look("Message", of="template", before="the message")
+    )
+    channel: str | None = fields.asks(fields.name, default=None, look=Look("Channel", of="channel", before="by"))
     count: Comparison = fields.asks(comparing.counted, default=ONCE, look=Look("How often"))
     window: Window | None = fields.asks(fields.window, default=None, look=Look("When"))
 

@@ -22,6 +22,7 @@ class Recency(Leaf):
     key = "recency"
     label = "When they last did something"
     group = "What they do"
+    rank = 2
     icon = "history"
     example = {"kind": "recency", "name": "*", "op": "more_than_ago", "value": {"days": 14}}
 
@@ -31,7 +32,7 @@ class Recency(Leaf):
     which: str = fields.asks(
         fields.choice("last", "first"),
         default="last",
-        look=Look("Which time", words={"last": "the last time", "first": "the first time"}),
+        look=Look("Which time", place=-1, words={"last": "the last time", "first": "the first time"}),
     )
 
     def answer(self, q: Question) -> Answer:

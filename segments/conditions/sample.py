@@ -24,8 +24,8 @@ class Sample(Leaf):
     icon = "casino"
     example = {"kind": "sample", "percent": 10, "salt": "spring-test"}
 
-    percent: Decimal = fields.asks(fields.percent, look=Look("Share", after="%"))
-    salt: str = fields.asks(fields.name, look=Look("Name of the draw"))
+    percent: Decimal = fields.asks(fields.percent, look=Look("Share", after="% of all people,"))
+    salt: str = fields.asks(fields.name, look=Look("Name of the draw", before="in the draw called"))
 
     def answer(self, q: Question) -> Answer:
         digest = f"sha256(convert_to({q.bind(f'{self.salt}:', 'text')} || p.id::text, 'UTF8'))"

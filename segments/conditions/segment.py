@@ -17,6 +17,7 @@ class InSegment(Leaf):
     key = "segment"
     label = "Whether they are in another segment"
     group = "Who they are"
+    rank = 3
     icon = "donut_small"
     example = {"kind": "segment", "slug": "power-users"}
 

@@ -54,12 +54,16 @@ class Sequence(Leaf):
     }
 
     steps: tuple[Step, ...] = fields.asks(steps, look=Look("Steps", many=Step, one="step", least=2))
-    within: Duration = fields.asks(fields.duration, look=Look("All within"))
-    window: Window | None = fields.asks(fields.window, default=None, look=Look("The first step"))
+    within: Duration = fields.asks(fields.duration, look=Look("All within", before="all within"))
+    window: Window | None = fields.asks(
+        fields.window, default=None, look=Look("The first step", before="the first step")
+    )
     last_step: str = fields.asks(
         fields.choice("happens", "absent"),
         default="happens",
-        look=Look("The last step", words={"happens": "came about", "absent": "did not come about"}),
+        look=Look(
+            "The last step", before="the last step", words={"happens": "came about", "absent": "did not come about"}
+        ),
     )
 
     def answer(self, q: Question) -> Answer:

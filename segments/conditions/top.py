@@ -38,7 +38,9 @@ class Top(Leaf):
     example = {"kind": "top", "name": "*", "percent": 10, "window": {"last": {"days": 30}}}
 
     name: tuple[str, ...] = fields.asks(fields.names, look=Look("What they did", of="event"))
-    percent: Decimal = fields.asks(fields.percent, look=Look("The most active", after="%"))
+    percent: Decimal = fields.asks(
+        fields.percent, look=Look("The most active", before="among the", after="% that most often did", place=-1)
+    )
     window: Window | None = fields.asks(shared_window, default=None, look=Look("When"))
     where: tuple[Where, ...] = fields.asks(behaviour.wheres, default=(), look=behaviour.FILTERS)
 

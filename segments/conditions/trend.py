@@ -56,7 +56,9 @@ class Trend(Leaf):
     example = {"kind": "trend", "name": "*", "window": {"days": 7}, "op": "falls_by", "percent": 50}
 
     name: tuple[str, ...] = fields.asks(fields.names, look=Look("What they did", of="event"))
-    window: Duration = fields.asks(fields.duration, look=Look("Compared with the time before, over"))
+    window: Duration = fields.asks(
+        fields.duration, look=Look("Over how long", before="over", after="against the time before", place=1)
+    )
     share: Share = fields.asks(share, keys=("op", "percent"), look=Look(parts=_PARTS))
 
     def answer(self, q: Question) -> Answer:

@@ -21,6 +21,10 @@ class Control:
     label: str = ""
     value: str = ""
 
+    @property
+    def id(self) -> str:
+        return f"{self.form}-{self.name or self.value}".replace(".", "-").replace(":", "-")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Words(Control):

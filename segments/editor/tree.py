@@ -7,7 +7,7 @@ import copy
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Union
+from typing import Any
 
 from segments.editor.values import Values, at, flat, following, inner, nested, numbered, text
 from segments.editor.widgets import Form, Problems
@@ -55,7 +55,7 @@ class Group:
         return _NOT[self.word] if self.nots % 2 else self.word
 
 
-Node = Union[Group, Row]
+Node = Group | Row
 
 
 def _kept(stored: str, kind: str) -> Any:
@@ -256,7 +256,7 @@ def _negate(root: Group, place: str, _: str) -> str:
 
 
 def _wrap(root: Group, place: str, _: str) -> str:
-    group, number, home = _home(root, place)
+    group, number, _home_of_it = _home(root, place)
     if depth(root) < DEPTH:
         group.parts[number] = Group("any", [group.parts[number]])
         root.bare = False

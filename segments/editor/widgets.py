@@ -80,10 +80,9 @@ class Text(Widget):
         suggestions = around.known.suggestions(self.look.of, subject) if self.look.of else ""
         redraws = self.look.of in ("attribute", "account", "property")
         entry = Entry(
-            name=f"{name}.is", label=self.label, value=value, size=18, suggestions=suggestions, redraws=redraws
+            name=f"{name}.is", label=self.label, value=value, size=15, suggestions=suggestions, redraws=redraws
         )
-        optional = [Words(value=self.label.lower())] if self.look.of in ("template", "journey") else []
-        return Drawn([*optional, entry])
+        return Drawn([entry])
 
 
 class Names(Widget):
@@ -144,7 +143,7 @@ class Number(Widget):
 
     def draw(self, values: Values, name: str, around: Around) -> Drawn:
         entry = _number(f"{name}.is", self.label, text(values, "is"))
-        return Drawn([entry, *([Words(value=self.look.after)] if self.look.after else [])])
+        return Drawn([entry])
 
 
 class Length(Widget):
@@ -157,8 +156,7 @@ class Length(Widget):
         return self.typed(lambda: operators.duration(values), path, problems)
 
     def draw(self, values: Values, name: str, around: Around) -> Drawn:
-        before = [] if self.label in ("Time", "Value") else [Words(value=self.label.lower())]
-        return Drawn([*before, *_length(values, name, self.label)])
+        return Drawn(_length(values, name, self.label))
 
 
 class When(Widget):
@@ -208,7 +206,7 @@ class When(Widget):
                 Words(value="until before"),
                 _moment(f"{name}.to", f"{self.label}: until before", text(values, "to")),
             ]
-        return Drawn([*([Words(value="the first step")] if "first step" in self.label else []), *line])
+        return Drawn(line)
 
 
 class Compare(Widget):
@@ -264,9 +262,7 @@ class Compare(Widget):
             case "duration":
                 return _length(values, name, "Time")
             case "number":
-                return [
-                    _number(f"{name}.value", label, value)
-                ]
+                return [_number(f"{name}.value", label, value)]
             case "numbers" if op == "between":
                 return [
                     _number(f"{name}.low", f"{label}: at least", text(values, "low")),
@@ -312,6 +308,7 @@ class Parts(Widget):
         for key, widget in self._parts():
             if not self._is_without(key, values):
                 drawn.add(widget.draw(inner(values, key), f"{name}.{key}", around))
+                drawn.line += [Words(value=widget.look.after)] if widget.look.after else []
         return drawn
 
     def _parts(self) -> list[tuple[str, Widget]]:
@@ -350,7 +347,7 @@ class Many(Widget):
             icon="add" if self.look.least else "filter_alt",
             text=f"Add a {self.look.one}",
         )
-        return Drawn(below=[*below, [more]])
+        return Drawn(below=[*below, [more]]) if items else Drawn([more])
 
     def _opening(self, number: int) -> Control:
         if self.look.least:
@@ -359,8 +356,7 @@ class Many(Widget):
 
     @property
     def _form(self) -> "Form":
-        assert self.look.many is not None
-        return Form(self.look.many)
+        return Form(self.look.many)  # type: ignore[arg-type]  (`widget` asks whether there is one)
 
 
 # ── The form of a whole ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -428,14 +424,17 @@ class Form:
     def draw(self, values: Values, name: str, around: Around) -> Drawn:
         drawn = Drawn()
         subject = self._subject(values) or around.subject
-        for field in self.fields:
+        for field in sorted(self.fields, key=lambda field: field.metadata["look"].place):
             own, draws = inner(values, field.name), self.widgets[field.name]
             at = f"{name}.{field.name}"
+            here = dataclasses.replace(around, subject=subject)
             if isinstance(draws, Compare):
                 about, what = self._compared(values, subject)
-                drawn.add(draws.draw(own, at, dataclasses.replace(around, subject=what, about=about)))
-            else:
-                drawn.add(draws.draw(own, at, dataclasses.replace(around, subject=subject)))
+                here = dataclasses.replace(around, subject=what, about=about)
+            look = draws.look
+            drawn.line += [Words(value=look.before)] if look.before else []
+            drawn.add(draws.draw(own, at, here))
+            drawn.line += [Words(value=look.after)] if look.after else []
             if text(own, "said"):
                 drawn.line.append(Hidden(name=f"{at}.said", value="1"))
         return drawn
