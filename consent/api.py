@@ -64,15 +64,18 @@ class TopicView(ListModelMixin, RetrieveModelMixin, Resource):
     @extend_schema(responses={201: TopicFields})
     def create(self, request: Request) -> Response:
         values = self.taken()
-        if Topic.objects.filter(slug=values["slug"]).exists():
-            raise Conflict(f"There is a topic {values['slug']!r} already; PUT or PATCH it.")
-        return self.shown(topics.save(values.pop("slug"), now=self.now, **values), 201)
+        slug = values.pop("slug")
+        with self.alone(slug):
+            if Topic.objects.filter(slug=slug).exists():
+                raise Conflict(f"There is a topic {slug!r} already; PUT or PATCH it.")
+            return self.shown(topics.save(slug, now=self.now, **values), 201)
 
     @extend_schema(responses={200: TopicFields, 201: TopicFields})
     def update(self, request: Request, slug: str) -> Response:
-        is_new = not Topic.objects.filter(slug=slug).exists()
         values = self._named(slug)
-        return self.shown(topics.save(slug, now=self.now, **values), 201 if is_new else 200)
+        with self.alone(slug):
+            is_new = not Topic.objects.filter(slug=slug).exists()
+            return self.shown(topics.save(slug, now=self.now, **values), 201 if is_new else 200)
 
     def partial_update(self, request: Request, slug: str) -> Response:
         before = self._find(slug)

@@ -11,6 +11,7 @@ from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from foundation import wording
 from foundation.errors import Conflict, Invalid
 from foundation.rest import Fields, JSONObject, Text
 from journeys import publishing, starting
@@ -24,7 +25,7 @@ _SLUG = r"[-\w]+"
 
 class JourneyFields(Fields):
     slug = serializers.CharField(max_length=100)
-    name = Text(max_length=200)
+    name = Text(max_length=200, required=False, help_text="By default the slug in words.")
     description = Text(required=False, allow_blank=True)
     document = JSONObject(source="latest", help_text="The draft, or what is published where there is none.")
     reason = Text(write_only=True, required=False, allow_blank=True, help_text="Why it is written, for its history.")
@@ -125,15 +126,18 @@ class JourneyView(ListModelMixin, RetrieveModelMixin, Resource):
 
     def create(self, request: Request) -> Response:
         values = self.taken()
-        if Journey.objects.filter(slug=values["slug"]).exists():
-            raise Conflict(f"There is a journey {values['slug']!r} already; PUT or PATCH it.")
-        return self._save(values.pop("slug"), values, 201)
+        slug = values.pop("slug")
+        with self.alone(slug):
+            if Journey.objects.filter(slug=slug).exists():
+                raise Conflict(f"There is a journey {slug!r} already; PUT or PATCH it.")
+            return self._save(slug, {"name": wording.spoken(slug), **values}, 201)
 
     @extend_schema(responses={200: JourneyFields, 201: JourneyFields})
     def update(self, request: Request, slug: str) -> Response:
-        is_new = not Journey.objects.filter(slug=slug).exists()
-        values = {"description": "", **self._values(slug)}
-        return self._save(slug, values, 201 if is_new else 200)
+        values = {"name": wording.spoken(slug), "description": "", **self._values(slug)}
+        with self.alone(slug):
+            is_new = not Journey.objects.filter(slug=slug).exists()
+            return self._save(slug, values, 201 if is_new else 200)
 
     def partial_update(self, request: Request, slug: str) -> Response:
         journey: Any = find(slug)

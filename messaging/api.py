@@ -12,6 +12,7 @@ from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from foundation import wording
 from foundation.errors import Conflict, Invalid, Problem
 from foundation.rest import Fields, JSONObject, Text
 from messaging import outbox, templates
@@ -25,7 +26,7 @@ _SLUG = r"[-\w]+"
 
 class TemplateFields(Fields):
     slug = serializers.CharField(max_length=100)
-    name = Text(max_length=200)
+    name = Text(max_length=200, required=False, help_text="By default the slug in words.")
     channel = Text(max_length=20)
     topic = Text(source="topic.slug", help_text="Slug of its topic.")
     subject = Text(source="version.subject", help_text="May hold Liquid.")
@@ -62,14 +63,18 @@ class TemplateView(ListModelMixin, RetrieveModelMixin, Resource):
 
     def create(self, request: Request) -> Response:
         values = _flat(self.taken())
-        if Template.objects.filter(slug=values["slug"]).exists():
-            raise Conflict(f"There is a template {values['slug']!r} already; PUT or PATCH it.")
-        return self._saved(values.pop("slug"), values, 201)
+        slug = values.pop("slug")
+        with self.alone(slug):
+            if Template.objects.filter(slug=slug).exists():
+                raise Conflict(f"There is a template {slug!r} already; PUT or PATCH it.")
+            return self._saved(slug, {"name": wording.spoken(slug), **values}, 201)
 
     @extend_schema(responses={200: TemplateFields, 201: TemplateFields})
     def update(self, request: Request, slug: str) -> Response:
-        is_new = not Template.objects.filter(slug=slug).exists()
-        return self._saved(slug, _flat(self.replaced()), 201 if is_new else 200)
+        values = {"name": wording.spoken(slug), **_flat(self.replaced())}
+        with self.alone(slug):
+            is_new = not Template.objects.filter(slug=slug).exists()
+            return self._saved(slug, values, 201 if is_new else 200)
 
     def partial_update(self, request: Request, slug: str) -> Response:
         found = find(slug)

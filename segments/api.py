@@ -1,7 +1,5 @@
 """Segments over the REST API: what they are, who is in them, and who would be."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from django.db import transaction
@@ -15,6 +13,7 @@ from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from foundation import wording
 from foundation.errors import Conflict, Invalid, Problem
 from foundation.rest import Fields, JSONObject, Text, bounded
 from profiles.api import PROFILE, OfProfile
@@ -30,7 +29,7 @@ _AT_ONCE = 10_000
 
 class SegmentFields(Fields):
     slug = serializers.CharField(max_length=100)
-    name = Text(max_length=200, required=False)
+    name = Text(max_length=200, required=False, help_text="By default the slug in words.")
     description = Text(required=False, allow_blank=True)
     family = Text(required=False, allow_blank=True, max_length=50)
     position = serializers.IntegerField(required=False, min_value=0, max_value=2**31 - 1)
@@ -39,7 +38,9 @@ class SegmentFields(Fields):
     preferred_channels = serializers.ListField(child=Text(max_length=20), required=False)
     owner = Text(source="owner.username", required=False, allow_null=True, help_text="User name of a member of staff.")
     success_metric = Text(required=False, allow_blank=True)
-    status = serializers.ChoiceField(Segment.Status.choices, required=False)
+    status = serializers.ChoiceField(
+        Segment.Status.choices, required=False, help_text="Of a new one live by default; else it stays as it is."
+    )
     kind = serializers.ChoiceField(Segment.Kind.choices, required=False)
     definition = JSONObject(required=False)
     reason = Text(write_only=True, required=False, allow_blank=True, help_text="Why it is written, for its history.")
@@ -81,6 +82,8 @@ class PreviewFields(Fields):
 
 
 class SegmentView(ListModelMixin, RetrieveModelMixin, Resource):
+    """Groups of people by what they are and do. Archived ones are listed with `?status=archived` only."""
+
     scope = "segments"
     asks = ("preview",)
     queryset = Segment.objects.select_related("owner", "version")
@@ -91,18 +94,32 @@ class SegmentView(ListModelMixin, RetrieveModelMixin, Resource):
     order = ("slug",)
 
     def narrowed(self, queryset: QuerySet, **asked: Any) -> QuerySet:
-        return queryset.filter(**asked)
+        return queryset.filter(**asked) if "status" in asked else _there(queryset.filter(**asked))
+
+    def get_object(self) -> Segment:
+        return find(self.kwargs["slug"])
+
+    def handle_exception(self, exc: Exception) -> Response:
+        """Has the path of what is wrong within a definition be that of the language, such as `all[1].count.op`."""
+        if isinstance(exc, Invalid):
+            exc = Invalid([Problem(p.path.removeprefix("definition."), p.reason) for p in exc.problems])
+        return super().handle_exception(exc)
 
     def create(self, request: Request) -> Response:
         values = self.taken()
-        if Segment.objects.filter(slug=values["slug"]).exists():
-            raise Conflict(f"There is a segment {values['slug']!r} already; PUT or PATCH it.")
-        return self.shown(self._save(values.pop("slug"), self._whole(values)), 201)
+        slug = values.pop("slug")
+        with self.alone(slug):
+            if _there(Segment.objects.filter(slug=slug)).exists():
+                raise Conflict(f"There is a segment {slug!r} already; PUT or PATCH it.")
+            return self.shown(self._save(slug, self._whole(slug, values, is_new=True)), 201)
 
     @extend_schema(responses={200: SegmentFields, 201: SegmentFields})
     def update(self, request: Request, slug: str) -> Response:
-        is_new = not Segment.objects.filter(slug=slug).exists()
-        return self.shown(self._save(slug, self._whole(self.replaced())), 201 if is_new else 200)
+        values = self.replaced()
+        with self.alone(slug):
+            is_new = not _there(Segment.objects.filter(slug=slug)).exists()
+            segment = self._save(slug, self._whole(slug, values, is_new=is_new))
+            return self.shown(segment, 201 if is_new else 200)
 
     def partial_update(self, request: Request, slug: str) -> Response:
         find(slug)
@@ -124,17 +141,22 @@ class SegmentView(ListModelMixin, RetrieveModelMixin, Resource):
     @action(detail=False, methods=["post"])
     def preview(self, request: Request) -> Response:
         asked = self.taken(QuestionFields)
-        with bounded(_SECONDS), _within("definition"):
-            found = definitions.preview(asked["definition"], at=asked.get("at", self.now), limit=asked["limit"])
+        with bounded(_SECONDS):
+            try:
+                found = definitions.preview(asked["definition"], at=asked.get("at", self.now), limit=asked["limit"])
+            except Invalid as refusal:
+                raise Invalid([Problem(p.path or "definition", p.reason) for p in refusal.problems]) from None
         return Response(PreviewFields(found).data)
 
-    def _whole(self, values: dict[str, Any]) -> dict[str, Any]:
+    def _whole(self, slug: str, values: dict[str, Any], *, is_new: bool) -> dict[str, Any]:
         """With what a replacement empties where it is left out. Its status is no part of that: it stays as it is."""
         kind = values.get("kind", Segment.Kind.DYNAMIC)
         if "definition" not in values and kind == Segment.Kind.DYNAMIC:
             raise Invalid.at("definition", 'Say who is in it, such as {"all": []} for everybody.')
         unset = Segment()
-        return {**{name: getattr(unset, name) for name in definitions.FIELDS}, **values}
+        usual = {name: getattr(unset, name) for name in definitions.FIELDS}
+        usual |= {"name": wording.spoken(slug)} | ({"status": Segment.Status.LIVE} if is_new else {})
+        return {**usual, **values}
 
     def _save(self, slug: str, values: dict[str, Any]) -> Segment:
         if values.get("owner"):
@@ -142,17 +164,13 @@ class SegmentView(ListModelMixin, RetrieveModelMixin, Resource):
         return definitions.save(slug, now=self.now, **values)
 
 
-@contextmanager
-def _within(name: str) -> Iterator[None]:
-    """Has the paths of what is refused begin at the body's field."""
-    try:
-        yield
-    except Invalid as refusal:
-        raise Invalid([Problem(f"{name}.{p.path}" if p.path else name, p.reason) for p in refusal.problems]) from None
+def _there(segments: QuerySet) -> QuerySet:
+    """Of these, those that are not archived: to the API an archived one is gone until it is made again."""
+    return segments.exclude(status=Segment.Status.ARCHIVED)
 
 
 def find(slug: str) -> Segment:
-    segment = Segment.objects.select_related("version").filter(slug=slug).first()
+    segment = _there(SegmentView.queryset.filter(slug=slug)).first()
     if segment is None:
         raise Http404(f"There is no segment {slug!r}.")
     return segment

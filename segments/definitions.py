@@ -16,6 +16,7 @@ from segments.question import Question
 from staff import actors, audit
 
 LIMIT = 10_000
+_TAKEN = ("preview",)
 # What may be set beside the definition, the name and the status.
 FIELDS = (
     "description",
@@ -57,12 +58,13 @@ def preview(definition: Any, *, at: datetime, limit: int = 20) -> Preview:
     return Preview(count, anonymous, condition.sentence(), members or [], condition.as_of_now())
 
 
-def _read(definition: Any, path: str = "") -> Condition:
+def _read(definition: Any) -> Condition:
     """A valid condition whose segments exist."""
     condition = language.parse(definition)
-    slugs = {slug: where for where, slug in condition.segments()}
-    known = set(Segment.objects.filter(slug__in=slugs).values_list("slug", flat=True))
-    unknown = [Problem(where, f"There is no segment “{slug}”.") for slug, where in slugs.items() if slug not in known]
+    used = [(f"{where}.slug".lstrip("."), slug) for where, slug in condition.segments()]
+    there = Segment.objects.exclude(status=Segment.Status.ARCHIVED).filter(slug__in={slug for _, slug in used})
+    known = set(there.values_list("slug", flat=True))
+    unknown = [Problem(path, f"There is no segment “{slug}”.") for path, slug in used if slug not in known]
     if unknown:
         raise Invalid(unknown)
     return condition
@@ -99,8 +101,9 @@ def save(
             return segment  # nothing is new
         if before[0] == Segment.Status.LIVE != segment.status:
             _refuse_if_used(segment)
-        if condition is not None:
-            _refuse_circles(segment, condition)
+        is_back = before[0] == Segment.Status.ARCHIVED != segment.status
+        if condition is not None or is_back:  # what others came to use meanwhile may lead back to it
+            _refuse_circles(segment, condition or _read(segment.definition))
         segment.save()
         if condition is not None:
             _add_version(segment, condition, reason, now)
@@ -114,6 +117,8 @@ def save(
 
 def _check(slug: str, status: str | None, fields: dict[str, Any]) -> None:
     problems = [Problem(key, "A segment has no such field.") for key in fields if key not in FIELDS]
+    if slug in _TAKEN:
+        problems.append(Problem("slug", f"“{slug}” is an address of its own; choose another."))
     if len(slug) > 100 or not slug.replace("-", "").replace("_", "").isalnum() or not slug.isascii():
         problems.append(Problem("slug", "This must be up to 100 letters, digits, hyphens and underscores."))
     if status is not None and status not in Segment.Status.values:

@@ -1,12 +1,14 @@
 """The base of the REST API's views: who asks, whether they may, how much they may, and writes that may be repeated."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
 from typing import Any, cast
 
 from django.conf import settings
+from django.db import connection, transaction
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from drf_spectacular.openapi import AutoSchema
@@ -219,6 +221,16 @@ class Resource(GenericViewSet):
         if wrong:
             raise Invalid(wrong)
         return {key: value for key, value in data.items() if key != name and not fields[key].read_only}
+
+    @contextmanager
+    def alone(self, name: str) -> Iterator[None]:
+        """A transaction in which no other request writes what is called `name` here.
+
+        What the block asks before it writes, such as whether it is there, still holds when it has written.
+        """
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"{self.scope} {name}"])
+            yield
 
     def taken(self, fields: type[serializers.Serializer] | None = None, **options: Any) -> dict[str, Any]:
         """The body, checked by `fields`, by default the view's own. Raises what the API answers with 400."""

@@ -59,11 +59,68 @@ class TestWriting:
         shown = api.patch(f"{SEGMENTS}trials/", {"name": "On trial now"}).json()
         assert (shown["name"], shown["description"], shown["version"]) == ("On trial now", "On trial", 1)
 
-    def test_delete_archives(self, api: APIClient) -> None:
+    def test_delete_archives_and_then_it_is_not_there(self, api: APIClient, ben: Profile) -> None:
         put(api)
         assert api.delete(f"{SEGMENTS}trials/", {"reason": "Done"}).status_code == 204
-        assert api.get(f"{SEGMENTS}trials/").json()["status"] == "archived"
-        assert api.get(f"{SEGMENTS}?status=live").json()["results"] == []
+        assert api.get(f"{SEGMENTS}trials/").status_code == 404
+        assert api.patch(f"{SEGMENTS}trials/", {"name": "Back"}).status_code == 404
+        assert api.delete(f"{SEGMENTS}trials/").status_code == 404
+        assert api.get(f"{SEGMENTS}trials/members/").status_code == 404
+        assert api.get("/api/v1/profiles/ben/explain/?segment=trials").status_code == 404
+        assert api.get(SEGMENTS).json()["results"] == []
+        [kept] = api.get(f"{SEGMENTS}?status=archived").json()["results"]
+        assert (kept["slug"], kept["status"]) == ("trials", "archived")
+        assert AuditEntry.objects.filter(kind="segment", target="trials", verb="status").exists()
+
+    @pytest.mark.parametrize("by_post", [True, False])
+    def test_what_was_deleted_comes_back_with_what_is_said_of_it_now(
+        self, api: APIClient, ben: Profile, by_post: bool
+    ) -> None:
+        put(api, description="On trial")
+        api.delete(f"{SEGMENTS}trials/")
+        fields = {"definition": EVERYBODY, "reason": "Again"}
+        back = api.post(SEGMENTS, {"slug": "trials"} | fields) if by_post else api.put(f"{SEGMENTS}trials/", fields)
+        assert back.status_code == 201
+        told = {"status": "live", "definition": EVERYBODY, "description": "", "version": 2, "size": 1}
+        assert back.json().items() >= told.items()
+        assert api.get(f"{SEGMENTS}trials/").status_code == 200
+        assert [v["number"] for v in api.get(f"{SEGMENTS}trials/versions/").json()["results"]] == [2, 1]
+
+    def test_what_comes_back_closes_no_circle(self, api: APIClient) -> None:
+        put(api, "one")
+        in_one = {"kind": "segment", "slug": "one"}
+        put(api, "two", definition=in_one)
+        put(api, "two", definition=TRIAL)
+        put(api, "one", definition={"kind": "segment", "slug": "two"})
+        api.delete(f"{SEGMENTS}one/")
+        assert put(api, "two", definition=in_one).status_code == 400
+        assert put(api, "one", definition={"kind": "segment", "slug": "two"}).status_code == 201
+
+    def test_without_a_status_it_is_live(self, api: APIClient, ben: Profile) -> None:
+        posted = api.post(SEGMENTS, {"slug": "by-post", "definition": TRIAL}).json()
+        made = api.put(f"{SEGMENTS}by-put/", {"definition": TRIAL}).json()
+        for shown in (posted, made):
+            assert (shown["status"], shown["size"]) == ("live", 1)
+        draft = put(api, "draft", status="draft").json()
+        assert (draft["status"], draft["size"]) == ("draft", 0)
+        assert put(api, "draft", status="draft", description="More").json()["status"] == "draft"
+        assert api.put(f"{SEGMENTS}draft/", {"definition": EVERYBODY}).json()["status"] == "draft"
+        assert api.post(f"{SEGMENTS}draft/refresh/").status_code == 409
+
+    def test_without_a_name_it_is_called_by_its_slug_in_words(self, api: APIClient) -> None:
+        assert api.post(SEGMENTS, {"slug": "on-trial_now", "definition": TRIAL}).json()["name"] == "On trial now"
+        assert api.put(f"{SEGMENTS}on-trial_too/", {"definition": TRIAL}).json()["name"] == "On trial too"
+        named = api.put(f"{SEGMENTS}on-trial_too/", {"definition": TRIAL, "name": "Trying"})
+        assert (named.status_code, named.json()["name"]) == (200, "Trying")
+        assert api.patch(f"{SEGMENTS}on-trial_too/", {"description": "x"}).json()["name"] == "Trying"
+
+    def test_the_slug_of_the_preview_is_taken(self, api: APIClient) -> None:
+        answer = api.post(SEGMENTS, {"slug": "preview", "definition": TRIAL})
+        assert answer.status_code == 400
+        assert [error["path"] for error in answer.json()["errors"]] == ["slug"]
+        for method in (api.get, api.put, api.patch, api.delete):
+            assert method(f"{SEGMENTS}preview/", {"definition": TRIAL}).status_code == 405
+        assert not Segment.objects.exists()
 
     def test_every_definition_stays_on_record_with_its_reason(self, api: APIClient) -> None:
         put(api, reason="First")
@@ -77,10 +134,14 @@ class TestWriting:
     @pytest.mark.parametrize(
         ("fields", "path"),
         [
-            ({"definition": {"all": [TRIAL, {**TRIAL, "op": "gtr"}]}}, "definition.all[1].op"),
-            ({"definition": {"kind": "nonsense"}}, "definition.kind"),
+            ({"definition": {"all": [TRIAL, {**TRIAL, "op": "gtr"}]}}, "all[1].op"),
+            ({"definition": {"kind": "nonsense"}}, "kind"),
             ({"definition": []}, "definition"),
-            ({"definition": {"kind": "segment", "slug": "nowhere"}}, "definition"),
+            ({"definition": None}, "definition"),
+            ({"definition": {}}, "definition"),
+            ({"definition": {"kind": "segment", "slug": "nowhere"}}, "slug"),
+            ({"definition": {"all": [{"not": {"kind": "segment", "slug": "nowhere"}}]}}, "all[0].not.slug"),
+            ({"definition": {"all": [{**TRIAL, "value": "a\x00b"}]}}, "all[0].value"),
             ({"owner": "nobody"}, "owner"),
             ({"status": "done"}, "status"),
             ({"position": -1}, "position"),
@@ -96,7 +157,7 @@ class TestWriting:
 
     def test_what_is_not_there_is_404(self, api: APIClient) -> None:
         for method in (api.get, api.patch, api.delete):
-            assert method(f"{SEGMENTS}none/").status_code == 404
+            assert method(f"{SEGMENTS}none/", {}).status_code == 404
         for below in ("members/", "versions/"):
             assert api.get(f"{SEGMENTS}none/{below}").status_code == 404
         assert api.post(f"{SEGMENTS}none/refresh/").status_code == 404
@@ -153,6 +214,8 @@ class TestPreview:
         assert self._ask(api, definition=TRIAL).json()["members"] == ["ben"]
         assert self._ask(api, limit=1).json()["members"] == ["ada"]
         assert self._ask(api, definition=TRIAL, at="2026-01-01T00:00:00Z").json()["as_of_now"] == [""]
+        nested = {"all": [{"not": TRIAL}, {"kind": "event", "name": "x"}]}
+        assert self._ask(api, definition=nested).json()["as_of_now"] == ["all[0].not"]
 
     def test_it_changes_nothing_so_reading_is_enough(self, ada: Profile) -> None:
         assert self._ask(client_with("segments:read")).status_code == 200
@@ -163,8 +226,12 @@ class TestPreview:
         [
             (
                 {"definition": {"all": [{"kind": "event", "name": "x", "count": {"op": "gtr", "value": 1}}]}},
-                "definition.all[0].count.op",
+                "all[0].count.op",
             ),
+            ({"definition": {"any": [TRIAL, {"kind": "segment", "slug": "nowhere"}]}}, "any[1].slug"),
+            ({"definition": {"kind": "segment", "slug": "nowhere"}}, "slug"),
+            ({"definition": {"any": [{**TRIAL, "value": "a\x00b"}]}}, "any[0].value"),
+            ({"definition": {}}, "definition"),
             ({"definition": None}, "definition"),
             ({"definition": "everybody"}, "definition"),
             ({"limit": 10_001}, "limit"),
