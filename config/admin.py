@@ -31,6 +31,7 @@ _MENU = (
             ("Journeys", "route", "journeys_journey"),
             ("People on journeys", "hiking", "journeys_enrollment"),
             ("Who did not enter", "do_not_disturb_on", "journeys_refusal"),
+            ("Tasks", "task_alt", "journeys_task"),
         ),
     ),
     (

@@ -9,10 +9,10 @@ from django.db.models import Q
 
 from foundation import clock, registry
 from foundation.sql import statements
-from journeys import documents, ending
+from journeys import documents, ending, work
 from journeys import program as programs
 from journeys.fields import said
-from journeys.models import CALLED_OFF, Assignment, Enrollment, Journey, JourneyVersion, Refusal, Transition
+from journeys.models import CALLED_OFF, Assignment, Enrollment, Journey, JourneyVersion, Refusal, Task, Transition
 from journeys.walking import Traveller, read
 from messaging import outbox
 from messaging.models import Message
@@ -96,7 +96,16 @@ def absorb(merges: Sequence[Pair]) -> None:
     now = clock.now()
     ended = [id for (id,) in _sql.rows("end_the_one_behind", {**params, "now": now})]
     outbox.cancel(ended, reason="Two people turned out to be one, who was further ahead already.", now=now)
-    for statement in ("tell_apart", "move", "move_refusals", "drop_refusals", "move_assignments", "drop_assignments"):
+    work.call_off(ended, now=now)
+    for statement in (
+        "tell_apart",
+        "move",
+        "move_tasks",
+        "move_refusals",
+        "drop_refusals",
+        "move_assignments",
+        "drop_assignments",
+    ):
         _sql.run(statement, params)
 
 
@@ -114,7 +123,12 @@ def export(profile: Profile) -> dict[str, Any]:
     """The person's journeys, step by step, and those that they did not enter."""
     enrollments = Enrollment.objects.filter(profile=profile).select_related("journey").order_by("entered_at")
     refusals = Refusal.objects.filter(profile=profile).select_related("journey").order_by("at")
+    tasks = Task.objects.filter(profile=profile).order_by("created_at")
     return {
+        "tasks": [
+            {"at": one.created_at.isoformat(), "what": one.title, "state": one.get_state_display(), "note": one.note}
+            for one in tasks
+        ],
         "journeys": [_told(one) for one in enrollments],
         "journeys_not_entered": [
             {"journey": one.journey.name, "last": one.at.isoformat(), "times": one.times, "reason": one.reason}

@@ -1,6 +1,7 @@
 """Journeys over the REST API: what they are, who is on them, and what staff may do with them."""
 
 from typing import Any
+from uuid import UUID
 
 from django.db.models import QuerySet
 from django.http import Http404
@@ -14,8 +15,8 @@ from rest_framework.response import Response
 from foundation import wording
 from foundation.errors import Conflict, Invalid
 from foundation.rest import Fields, JSONObject, Text
-from journeys import publishing, starting
-from journeys.models import Enrollment, EnrollmentState, Journey, Refusal
+from journeys import publishing, starting, work
+from journeys.models import Enrollment, EnrollmentState, Journey, Refusal, Task
 from profiles import people
 from profiles.api import PROFILE, OfProfile
 from staff.rest import Resource
@@ -254,7 +255,67 @@ class ProfileEnrollmentView(ListModelMixin, OfProfile):
         return queryset.filter(**asked)
 
 
+class OutcomeFields(Fields):
+    key = serializers.CharField()
+    label = serializers.CharField()
+
+
+class TaskFields(Fields):
+    id = serializers.UUIDField(read_only=True)
+    title = serializers.CharField(read_only=True)
+    team = serializers.CharField(source="team.slug", read_only=True)
+    external_id = serializers.CharField(source="profile.external_id", read_only=True, allow_null=True)
+    journey = serializers.CharField(source="enrollment.journey.slug", read_only=True)
+    step = serializers.CharField(read_only=True)
+    state = serializers.ChoiceField(Task.State.choices, read_only=True)
+    outcomes = OutcomeFields(many=True, read_only=True, help_text="What may come of it; empty: it is done or not.")
+    outcome = Text(required=False, allow_blank=True, help_text="Finishes it: the key of one of its outcomes.")
+    note = Text(required=False, allow_blank=True)
+    created_at = serializers.DateTimeField(read_only=True)
+    due_at = serializers.DateTimeField(read_only=True, allow_null=True)
+    ended_at = serializers.DateTimeField(read_only=True, allow_null=True)
+    ended_by = serializers.CharField(read_only=True)
+
+
+class TaskFilters(Fields):
+    state = serializers.ChoiceField(Task.State.choices, required=False)
+    team = Text(required=False)
+    external_id = Text(required=False)
+
+
+class TaskView(ListModelMixin, RetrieveModelMixin, Resource):
+    """Work that journeys gave to teams."""
+
+    scope = "tasks"
+    queryset = Task.objects.select_related("team", "profile", "enrollment__journey")
+    serializer_class = TaskFields
+    lookup_value_regex = "[0-9a-fA-F-]{36}"
+    filters = TaskFilters
+    order = ("created_at", "id")
+
+    def narrowed(self, queryset: QuerySet, **asked: Any) -> QuerySet:
+        places = {"team": "team__slug", "external_id": "profile__external_id"}
+        return queryset.filter(**{places.get(name, name): value for name, value in asked.items()})
+
+    def get_object(self) -> Task:
+        try:
+            found = self.get_queryset().filter(pk=UUID(self.kwargs["pk"])).first()
+        except ValueError:
+            found = None
+        if found is None:
+            raise Http404("There is no such task.")
+        task: Task = found
+        return task
+
+    @extend_schema(description="Finishes it, with one of its outcomes where it has some.")
+    def partial_update(self, request: Request, pk: str) -> Response:
+        asked = self.taken()
+        work.finish(self.get_object().pk, outcome=asked.get("outcome", ""), note=asked.get("note", ""), now=self.now)
+        return self.shown(self.get_object())
+
+
 ROUTES = [
+    ("tasks", TaskView, "tasks"),
     ("journeys", JourneyView, "journeys"),
     (f"journeys/(?P<slug>{_SLUG})/enrollments", JourneyEnrollmentView, "journey-enrollments"),
     (f"journeys/(?P<slug>{_SLUG})/refusals", JourneyRefusalView, "journey-refusals"),

@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from foundation.sql import statements
+from foundation.wake import wake
 from foundation.wording import span
 from journeys import reentry
 from journeys.fields import condition, said
@@ -208,26 +209,51 @@ class Gate:
         self.why = reason
 
     def _write_refusals(self) -> None:
-        latest: dict[tuple[UUID, Refusal.Cause], tuple[Refused, int]] = {}
-        for refused in self.refused:
-            key = (refused.entry.profile_id, refused.cause)
-            latest[key] = (refused, latest[key][1] + 1 if key in latest else 1)
+        write_refusals(self.journey, self.refused, self.now)
         self.refused = []
-        if not latest:
-            return
-        rows = [latest[key] for key in sorted(latest)]
-        _sql.run(
-            "refuse",
-            {
-                "journeys": [self.journey.pk] * len(rows),
-                "profiles": [refused.entry.profile_id for refused, _ in rows],
-                "causes": [refused.cause.value for refused, _ in rows],
-                "moments": [self.now] * len(rows),
-                "keys": [refused.entry.key[:_LONGEST_KEY] for refused, _ in rows],
-                "times": [times for _, times in rows],
-                "reasons": [refused.reason for refused, _ in rows],
-            },
-        )
+
+
+def write_refusals(journey: Journey, refusals: Sequence[Refused], now: datetime) -> None:
+    """Remembers who did not enter; several of one person for one cause are one row, counted."""
+    latest: dict[tuple[UUID, Refusal.Cause], tuple[Refused, int]] = {}
+    for refused in refusals:
+        key = (refused.entry.profile_id, refused.cause)
+        latest[key] = (refused, latest[key][1] + 1 if key in latest else 1)
+    if not latest:
+        return
+    rows = [latest[key] for key in sorted(latest)]
+    _sql.run(
+        "refuse",
+        {
+            "journeys": [journey.pk] * len(rows),
+            "profiles": [refused.entry.profile_id for refused, _ in rows],
+            "causes": [refused.cause.value for refused, _ in rows],
+            "moments": [now] * len(rows),
+            "keys": [refused.entry.key[:_LONGEST_KEY] for refused, _ in rows],
+            "times": [times for _, times in rows],
+            "reasons": [refused.reason for refused, _ in rows],
+        },
+    )
+
+
+def put_forward(journey: Journey, entries: Sequence[Entry], now: datetime) -> None:
+    """Lets in, in the caller's transaction, those of these whom the journey takes, and remembers why the others not.
+
+    They stand before its first step and are due now: `engine.advance` leads them on, in a transaction of its own.
+    """
+    walk = Walk.at(now)
+    gate = next(iter(gates([journey], walk)), None)
+    if gate is None or journey.status not in (Journey.Status.LIVE, Journey.Status.PAUSED):
+        _turn_away(journey, entries, now)
+    else:
+        gate.admit(entries, walk)
+        walk.write()
+        wake("journeys.advance")
+
+
+def _turn_away(journey: Journey, entries: Sequence[Entry], now: datetime) -> None:
+    refused = [Refused(entry, Cause.NOT_LIVE, f"The journey {journey.name} is not live.") for entry in entries]
+    write_refusals(journey, refused, now)
 
 
 def members_of(gate: Gate, limit: int) -> list[Entry]:

@@ -1,6 +1,6 @@
 """The two families of a journey: kinds of steps and kinds of triggers, each kind in a file of its own."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -60,6 +60,7 @@ class Step:
     example: ClassVar[Mapping[str, Any]]  # a sound one, as a document has it, without its own key
     fields: ClassVar[Sequence[Field]] = ()
     arms_in: ClassVar[Sequence[str]] = ()  # fields that hold an arm, or a list of arms
+    without_arms: ClassVar[Collection[str]] = ()  # those of them that may be absent
     arm_fields: ClassVar[Mapping[str, Sequence[Field]]] = {}  # what an arm says beside key, label and steps
 
     def __init__(self, name: str, given: Mapping[str, Any]) -> None:
@@ -84,6 +85,9 @@ class Step:
     def perform(self, people: Sequence[Standing], at: datetime) -> None:
         """Does, for those who go on, what the step is for: through verbs of lower apps, in the engine's transaction."""
 
+    def begin(self, people: Sequence[Standing], at: datetime) -> None:
+        """Does, for those who wait here, what must be there while they do. Called each time that they are asked."""
+
     # ── In a document ────────────────────────────────────────────────────────────────────────────────────────────────
     @classmethod
     def arms(cls, document: Mapping[str, Any], path: str) -> list[Arm]:
@@ -106,6 +110,8 @@ class Step:
         yield from check(cls.fields, document, path, also=("key", "kind", "label", *cls.arms_in))
         yield from LABEL.problems(document["label"], joined(path, "label")) if document.get("label") is not None else ()
         for name in cls.arms_in:
+            if name in cls.without_arms and document.get(name) is None:
+                continue
             yield from cls.arm_problems(name, document.get(name), joined(path, name))
 
     @classmethod
@@ -132,6 +138,11 @@ class Step:
             rows = [(f"[{n}]", row) for n, row in enumerate(value)] if isinstance(value, list) else [("", value)]
             for place, row in rows:
                 yield from uses(cls.arm_fields.get(name, ()), row or {}, f"{joined(path, name)}{place}")
+
+    @classmethod
+    def leads_to(cls, document: Mapping[str, Any]) -> str:
+        """The slug of the journey that a valid step starts; "" where it starts none."""
+        return ""
 
     @classmethod
     def without_steps(cls, document: Mapping[str, Any]) -> dict[str, Any]:

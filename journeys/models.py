@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models import Q
 
 from profiles.models import Profile
+from staff.models import Team
 
 
 class Journey(models.Model):
@@ -172,6 +173,7 @@ class Refusal(models.Model):
         NO_KEY = "no_key", "The event lacks the key"
         FILTER = "filter", "The filter was not met"
         PAUSED = "paused", "The journey was paused"
+        NOT_LIVE = "not_live", "The journey was not live"
 
     id = models.BigAutoField(primary_key=True)
     journey = models.ForeignKey(Journey, on_delete=models.CASCADE, related_name="refusals", db_index=False)
@@ -205,3 +207,46 @@ class Assignment(models.Model):
         """The arms of these people at a split, of those who have one."""
         rows = cls.objects.filter(journey=journey, step=step, profile_id__in=profile_ids)
         return dict(rows.values_list("profile_id", "arm"))
+
+
+class Task(models.Model):
+    """Work for a team, which a journey gave. Only `journeys.work` writes it."""
+
+    class State(models.TextChoices):
+        OPEN = "open", "Open"
+        DONE = "done", "Done"
+        EXPIRED = "expired", "Nobody did it in time"
+        CALLED_OFF = "called_off", "Called off"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    enrollment = models.ForeignKey(Enrollment, on_delete=models.CASCADE, related_name="tasks", db_index=False)
+    step = models.CharField(max_length=100)
+    profile = models.ForeignKey(Profile, on_delete=models.CASCADE, related_name="+")
+    team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="+", db_index=False)
+    title = models.CharField(max_length=500)
+    outcomes = models.JSONField(default=list, help_text="What may come of it: a list of key and label.")
+    state = models.CharField(max_length=10, choices=State, default=State.OPEN)
+    outcome = models.CharField(max_length=100, blank=True)
+    note = models.TextField(blank=True)
+    created_at = models.DateTimeField()
+    due_at = models.DateTimeField(null=True, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+    ended_by = models.CharField(max_length=150, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["enrollment", "step"], name="one_task_a_step"),
+            models.CheckConstraint(
+                condition=Q(state="open", ended_at=None) | (~Q(state="open") & Q(ended_at__isnull=False)),
+                name="tasks_that_are_over_say_when",
+            ),
+        ]
+        indexes = [models.Index(fields=["team", "state", "created_at"], name="tasks_of_a_team")]
+
+    def __str__(self) -> str:
+        return self.title
+
+    @property
+    def outcome_label(self) -> str:
+        """The outcome for people; "Done" where there are none to choose from."""
+        return next((str(one["label"]) for one in self.outcomes if one["key"] == self.outcome), "Done")

@@ -165,12 +165,51 @@ def _may_restart(journey: Journey) -> None:
 
 
 def _freeze(version: JourneyVersion, now: datetime) -> None:
-    found = documents.problems(version.document)
+    found = documents.problems(version.document) or circles(version.journey.slug, version.document)
     if found:
         raise Invalid([Problem(f"document.{problem.path}".rstrip("."), problem.reason) for problem in found])
     version.program = programs.compiled(version.document)
     version.published_at = now
     version.save(update_fields=["program", "published_at"])
+
+
+def circles(slug: str, document: Mapping[str, Any]) -> list[Problem]:
+    """Where a sound document would lead back to its own journey, through those that are live: nobody must go round."""
+    starts = _starts(document)
+    if not starts:
+        return []
+    _sql.rows("alone", {})  # two who close a circle at the same moment, each one half of it, take turns
+    live = Journey.objects.filter(version__isnull=False).exclude(slug=slug).select_related("version")
+    known = {journey.slug: _starts(journey.version.document) for journey in live if journey.version}
+    return [
+        Problem(path, f"leads back to this journey ({' → '.join([*way, slug])}): people would go round for ever")
+        for path, first in starts.items()
+        if (way := _way_back(first, slug, known)) is not None
+    ]
+
+
+def _starts(document: Mapping[str, Any]) -> dict[str, str]:
+    """The journeys that a document starts, by the path of the step."""
+    if documents.flaws(document):
+        return {}
+    steps = ((path, kinds.steps[step["kind"]].leads_to(step)) for path, step in documents.walk(document))
+    return {f"{path}.slug": to for path, to in steps if to}
+
+
+def _way_back(first: str, slug: str, known: Mapping[str, Mapping[str, str]]) -> list[str] | None:
+    """The journeys on the way from `first` to one that starts `slug`; None where there is no such way."""
+    if first == slug:
+        return []
+    ways, seen = [[first]], {first}
+    while ways:
+        way = ways.pop()
+        for to in known.get(way[-1], {}).values():
+            if to == slug:
+                return way
+            if to not in seen:
+                seen.add(to)
+                ways.append([*way, to])
+    return None
 
 
 def _follow(journey: Journey, version: JourneyVersion, now: datetime) -> None:

@@ -13,6 +13,7 @@ from django.db import InterfaceError, OperationalError, transaction
 from foundation.errors import Refused
 from foundation.sql import statements
 from journeys import program as programs
+from journeys import work
 from journeys.answers import Advance, Answer, Leave, WaitFor, WaitUntil
 from journeys.fields import shown
 from journeys.kinds import Standing
@@ -153,6 +154,9 @@ class Walk:
         going = [one for one in people if isinstance(answers[one.id], Advance)]
         if going:
             node.step.perform(going, self.now)
+        waiting = [one for one in people if isinstance(answers[one.id], WaitUntil | WaitFor)]
+        if waiting:
+            node.step.begin(waiting, self.now)
         return answers
 
     def _standing(self, one: Traveller) -> Standing:
@@ -296,6 +300,7 @@ class Walk:
         self.flush()
         for reason, enrollments in self.called_off.items():
             outbox.cancel(enrollments, reason=reason, now=self.now)
+            work.call_off(enrollments, now=self.now)
         if self.events:
             ingest.emit(self.events, now=self.now)
         self.called_off, self.events = {}, []

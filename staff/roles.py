@@ -50,6 +50,7 @@ _PEOPLE = {
     "journeys.enrollment": "view",
     "journeys.transition": "view",
     "journeys.refusal": "view",
+    "journeys.task": "view change",
 }
 # What each role may do, as verbs on `app.model`; a verb with a `_` is a permission that the model declares itself.
 TABLE: dict[str, dict[str, str]] = {
@@ -117,6 +118,7 @@ OWNERS_ALONE = {
     "profiles.claim": "Ids of messages, as digests.",
     "profiles.pulse": "A queue of ours.",
     "journeys.assignment": "Which arm of a split somebody was given; their way tells it.",
+    "consent.optin": "Asked for and not confirmed yet: no consent.",
     "consent.subject": "The link that erasure cuts.",
     "consent.wording": "Shown with the record.",
     "consent.consentevidence": "Shown with the record.",

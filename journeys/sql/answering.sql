@@ -58,6 +58,12 @@ UPDATE journeys_enrollment e SET profile_id = m.survivor
 FROM unnest(%(survivors)s::uuid[], %(absorbed)s::uuid[]) AS m(survivor, absorbed)
 WHERE e.profile_id = m.absorbed;
 
+-- name: move_tasks
+-- The same with the work that it led to.
+UPDATE journeys_task t SET profile_id = m.survivor
+FROM unnest(%(survivors)s::uuid[], %(absorbed)s::uuid[]) AS m(survivor, absorbed)
+WHERE t.profile_id = m.absorbed;
+
 -- name: move_refusals
 -- The same with who did not enter; the same cause is counted together.
 INSERT INTO journeys_refusal AS r (journey_id, profile_id, cause, at, entry_key, times, reason)

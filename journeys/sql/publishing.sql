@@ -1,3 +1,7 @@
+-- name: alone
+-- Whoever asks whether journeys lead in a circle asks alone, until the transaction ends.
+SELECT pg_advisory_xact_lock(hashtext('journeys.publishing.circles'));
+
 -- name: follow
 -- Takes everybody on the way along into the new version, and remembers what they have passed. Who stands on a step that
 -- says something else now is asked again: at once, but no more of them a minute than the ramp allows.

@@ -6,9 +6,9 @@ from django.test import Client
 from django.urls import reverse
 
 from journeys import publishing
-from journeys.models import Journey, Refusal
+from journeys.models import Journey, Refusal, Task
 from profiles.models import Profile
-from staff.models import AuditEntry, User
+from staff.models import AuditEntry, Team, User
 from tests.journeys.conftest import Stage, branch, leave, send, wait
 
 FEATURE = {"kind": "event", "name": "feature_used"}
@@ -130,3 +130,24 @@ def test_an_author_may_not_stop_it(running: Stage) -> None:
     assert author.post(page(journey), {"verb": "stop"}).status_code == 403
     publishing.pause("onboarding", now=running.now)
     assert "Resume" not in text(author, page(journey))
+
+
+def test_staff_finish_tasks_with_the_outcome_as_a_button(stage: Stage, ada: Profile) -> None:
+    Team.objects.create(slug="success", name="Customer success")
+    outcomes = [{"key": key, "label": key.title(), "steps": []} for key in ("reached", "missed")]
+    stage.journey({"key": "call", "kind": "task", "title": "Call Ada", "team": "success", "outcomes": outcomes})
+    stage.does(ada, "signed_up")
+    stage.rest()
+    client = signed_in("support")
+    assert "Call Ada" in text(client, "/admin/journeys/task/")
+    here = f"/admin/journeys/task/{Task.objects.get().pk}/change/"
+    shown = text(client, here)
+    assert "Reached" in shown and "Missed" in shown and "Customer success" in shown
+    answer = client.post(here, {"verb": "outcome-missed"}, follow=True).content.decode()
+    assert "Call Ada: Missed." in answer
+    assert (Task.objects.get().outcome, Task.objects.get().ended_by) == ("missed", "user:olga")
+    assert client.post(here, {"verb": "outcome-missed"}).status_code == 403
+
+
+def test_who_may_only_read_finishes_no_tasks(stage: Stage, ada: Profile) -> None:
+    assert signed_in("viewer").get("/admin/journeys/task/").status_code == 403

@@ -8,6 +8,7 @@ from rest_framework.test import APIClient
 from foundation import clock
 from journeys.models import Enrollment, Journey
 from profiles.models import Profile
+from staff.models import Team
 from tests.api.conftest import client_with
 from tests.journeys.conftest import SIGNED_UP, Stage, branch, furnish, send, wait
 
@@ -108,3 +109,21 @@ def test_a_key_without_the_scope_may_only_read(stage: Stage) -> None:
     assert reader.get(HOME).status_code == 200
     assert reader.put(f"{HOME}x/", {"name": "X", "document": DOCUMENT}).status_code == 403
     assert not Enrollment.objects.exists()
+
+
+def test_a_program_finishes_tasks(api: APIClient, stage: Stage, ada: Profile) -> None:
+    Team.objects.create(slug="success", name="Success")
+    outcomes = [{"key": "reached", "label": "Reached", "steps": []}]
+    stage.journey({"key": "call", "kind": "task", "title": "Call", "team": "success", "outcomes": outcomes})
+    stage.does(ada, "signed_up")
+    stage.rest()
+    [listed] = api.get("/api/v1/tasks/", {"state": "open", "team": "success", "external_id": "ada"}).json()["results"]
+    assert (listed["title"], listed["journey"], listed["outcomes"][0]["label"]) == ("Call", "onboarding", "Reached")
+    here = f"/api/v1/tasks/{listed['id']}/"
+    assert (api.patch(here, {"outcome": "what"}).status_code, api.get(here).json()["state"]) == (400, "open")
+    done = api.patch(here, {"outcome": "reached", "note": "Well."})
+    assert (done.status_code, done.json()["state"], done.json()["outcome"]) == (200, "done", "reached")
+    assert (done.json()["note"], done.json()["ended_by"]) == ("Well.", "key:Website")
+    assert api.patch(here, {"outcome": "reached"}).status_code == 409
+    assert api.get(f"/api/v1/tasks/{stage.enrollment(ada).pk}/").status_code == 404
+    assert client_with("journeys:write", name="Other").get("/api/v1/tasks/").status_code == 403

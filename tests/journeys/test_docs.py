@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from journeys import documents, kinds, reentry
-from journeys.models import CALLED_OFF, Ending, EnrollmentState, Journey, Transition
+from journeys.models import CALLED_OFF, Ending, EnrollmentState, Journey, Task, Transition
 from journeys.steps.split import bucket
 from journeys.walking import BACKOFF
 
@@ -29,6 +29,7 @@ def table(text: str, header: str) -> dict[str, list[str]]:
         ("## An enrollment", "state", EnrollmentState.values),
         ("## An enrollment", "ended by", Ending.values),
         ("## A transition", "answer", Transition.Answer.values),
+        ("## A task", "state", Task.State.values),
     ],
 )
 def test_states_are_those_of_the_code(section: str, header: str, values: list[str]) -> None:

@@ -53,7 +53,7 @@ def test_what_is_missing_unknown_or_of_another_type_is_named(kind: type[kinds.St
         for wrong in WRONG:
             assert any(path.startswith(f"steps[0].{field.name}") for path in paths({**document, field.name: wrong}))
     for name in kind.arms_in:
-        for wrong in NO_ARMS:
+        for wrong in NO_ARMS[1:] if name in kind.without_arms else NO_ARMS:
             assert any(path.startswith(f"steps[0].{name}") for path in paths({**document, name: wrong}))
 
 
@@ -69,6 +69,17 @@ def test_it_answers_once_for_each_of_many_and_the_same_again(
     assert step.answer(people, now) == answers
     arms = {arm.key for arm in kind.arms({"key": "here", **kind.example}, "")} | {""}
     assert all(answer.arm in arms for answer in answers.values() if isinstance(answer, Advance))
+
+
+@each_step
+@pytest.mark.django_db
+def test_arms_that_may_be_absent_are_and_it_goes_on(
+    kind: type[kinds.Step], person: Callable[..., Profile], now: datetime
+) -> None:
+    bare = {"key": "here", **{name: value for name, value in kind.example.items() if name not in kind.without_arms}}
+    assert list(kind.problems(bare, "steps[0]")) == []
+    step, one = kind("here", kind.without_steps(bare)), standing(person("p"), now)
+    assert step.sentence() and set(step.answer([one], now)) == {one.id}
 
 
 @each_step

@@ -11,9 +11,10 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from journeys import audit
-from journeys.models import Enrollment, Transition
+from journeys.models import Transition
 from messaging.models import Message
 from profiles.models import Identifier, Profile
+from staff.models import Team
 from tests.journeys.conftest import Stage, furnish
 
 START = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
@@ -51,8 +52,12 @@ def interpreted(
                 case "message":
                     told.said.append(step["key"])
                     told.passed.append((step["key"], ""))
-                case "wait":
-                    over = clock + timedelta(**step["for"])
+                case "journey":
+                    told.passed.append((step["key"], ""))
+                case "task" if "timeout" not in step:
+                    told.passed.append((step["key"], ""))
+                case "wait" | "task":  # nobody does the task
+                    over = clock + timedelta(**step["for"] if step["kind"] == "wait" else step["timeout"])
                     while clock < over:
                         clock += tick
                     if clock > until:
@@ -154,6 +159,12 @@ def _bodies(draw: st.DrawFn) -> list[Any]:
                     for n, weight in enumerate((share, 100 - share))
                 ]
                 return {"key": key, "kind": "split", "salt": draw(st.sampled_from("xyz")), "arms": arms}
+            case "journey":
+                return {"key": key, "kind": "journey", "slug": "other"}
+            case "task":
+                waits = {"timeout": {"hours": draw(st.integers(1, 30))}, "outcomes": [{"key": "done", "steps": []}]}
+                asks = {"key": key, "kind": "task", "title": "Call {{ profile.first_name }}", "team": "success"}
+                return {**asks, **(waits if draw(st.booleans()) else {})}
             case "update":
                 return {"key": key, "kind": "update", "set": {"mood": draw(_MOODS | st.none())}}
         return {"key": key, "kind": "exit"}
@@ -161,7 +172,7 @@ def _bodies(draw: st.DrawFn) -> list[Any]:
     return body(0, 1)
 
 
-_KINDS = ["branch", "branch", "branch", "split", "message", "wait", "wait", "update", "exit"]
+_KINDS = ["branch", "branch", "branch", "split", "message", "wait", "wait", "update", "task", "journey", "exit"]
 
 # What people do: (name, minutes after the start). Off the ticks, so that no two things share a moment.
 _DEEDS = st.lists(
@@ -192,7 +203,9 @@ def test_the_engine_and_the_interpreter_agree(steps: list[Any], deeds: list[Any]
 
 def _play(steps: list[Any], deeds: list[list[tuple[str, int]]], tick: timedelta) -> None:
     furnish(START)
+    Team.objects.create(slug="success", name="Success")
     stage = Stage(START)
+    stage.journey({"key": "end", "kind": "exit"}, slug="other", trigger={"kind": "manual"})
     stage.journey(*steps)
     people = [_person(f"p{n}") for n in range(len(deeds))]
     for person in people:
@@ -212,7 +225,7 @@ def _play(steps: list[Any], deeds: list[list[tuple[str, int]]], tick: timedelta)
     for person, did in zip(people, deeds, strict=True):
         moments = [(name, START + timedelta(minutes=minutes)) for name, minutes in did]
         expected = interpreted(steps, person.id, moments, stage.now, tick)
-        enrollment = Enrollment.objects.get(profile=person)
+        enrollment = stage.enrollment(person)
         assert enrollment.state == expected.state
         if expected.state == "active":
             assert enrollment.step == expected.step
