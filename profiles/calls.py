@@ -21,7 +21,9 @@ MAX_NAME_CHARACTERS = 200
 MAX_ID_BYTES = 255
 _AHEAD = timedelta(minutes=5)  # a clock that runs fast by less is believed
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_LEAP = re.compile(r"(T\d\d:59):60")
 _A_TIME = "must be a time such as 2026-11-24T10:00:00Z (RFC 3339)"
 
 
@@ -94,8 +96,10 @@ def when(text: Any) -> datetime | None:
     """The moment that an ISO 8601 text names, in UTC (which is also meant where it names no zone), if it names one."""
     if not isinstance(text, str):
         return None
+    written, leaps = _LEAP.subn(r"\1:59", text.strip().upper(), count=1)
     try:
-        moment = datetime.fromisoformat(text.strip().upper())
+        # A leap second is counted as the second after it, as POSIX does.
+        moment = datetime.fromisoformat(written) + timedelta(seconds=leaps)
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
@@ -175,13 +179,13 @@ class _Reader:
         if sent_at is not None:
             try:
                 moment += now - sent_at
-            except OverflowError:
-                self.refuse("timestamp", f"{_A_TIME}; this one lies outside the calendar")
-                return now
-        if moment > now + _AHEAD:
+            except OverflowError:  # outside the calendar, on the side to which it was moved
+                moment = _LAST if now > sent_at else _FIRST
+        # What is history is not to come, and so never has to be waited for.
+        if moment > (now if self._is_history() else now + _AHEAD):
             return now
         if moment < _EPOCH:
-            self.refuse("timestamp", f"is {moment:%Y-%m-%d}, before 1970; send the time at which it happened")
+            self.refuse("timestamp", f"is {moment.date().isoformat()}, before 1970; send the time at which it happened")
             return now
         return moment
 
@@ -190,7 +194,10 @@ class _Reader:
         if own is not None and not isinstance(own, bool):
             self.refuse("historical", "must be true or false")
         fresh = occurred_at >= self.arrival.now - timedelta(hours=settings.TRIGGER_WITHIN_HOURS)
-        return fresh and not (own or self.arrival.historical)
+        return fresh and not self._is_history()
+
+    def _is_history(self) -> bool:
+        return self.arrival.historical or self.item.get("historical") is True
 
     def track(self, call: Call) -> None:
         call.name = self._event_name()
@@ -300,6 +307,8 @@ def _one_line(value: Any, most: int = MAX_NAME_CHARACTERS) -> str | None:
     value = value.strip()
     if len(value) > most:
         raise ValueError(f"is longer than {most} characters")
+    if _CONTROL.search(value):
+        raise ValueError("contains control characters, such as line breaks; leave them out")
     return value or None
 
 

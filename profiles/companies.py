@@ -12,6 +12,7 @@ from foundation.wake import wake
 from profiles import latest
 from profiles.calls import Call, Kind
 from profiles.identity import Person, Trust
+from profiles.latest import News
 from profiles.models import Pulse
 
 _sql = statements("profiles", "ingest")
@@ -23,8 +24,7 @@ class _Company:
     row: dict[str, Any]
     is_introduced: bool  # nobody has named it before the next call that does
     is_touched: bool = False
-    changed: set[str] = field(default_factory=set)
-    is_fresh: bool = False
+    news: News = field(default_factory=News)
 
 
 class Companies:
@@ -33,7 +33,7 @@ class Companies:
     def __init__(self, calls: Sequence[Call], trust: Trust, now: datetime) -> None:
         self.trust, self.now = trust, now
         self._by_external_id: dict[str, _Company] = {}
-        self._left: dict[UUID, tuple[Person, str]] = {}
+        self._left: dict[UUID, tuple[Person, str, Call]] = {}
         wanted = sorted({call.group_id for call in calls if call.kind is Kind.GROUP})
         if wanted:
             new = {made for (made,) in _sql.rows("make_accounts", {"external_ids": wanted, "now": now})}
@@ -53,7 +53,8 @@ class Companies:
             names = ("name", *company.row["attributes"], *call.values)
             person.note([f"account.{name}" for name in names], call)
             if before:
-                self._left.setdefault(person.id, (person, before))
+                _, first, _ = self._left.get(person.id, (person, before, call))
+                self._left[person.id] = (person, first, call)
         if not browser or company.is_introduced:
             self._fill(company, call)
         company.is_introduced = False
@@ -62,8 +63,7 @@ class Companies:
         company.is_touched = True
         for name, value in call.values.items():
             if latest.put(company.row, name, value, call.occurred_at, _COLUMNS):
-                company.changed.add(name)
-                company.is_fresh = company.is_fresh or call.triggers
+                company.news.note([name], triggers=call.triggers)
 
     def write(self) -> None:
         """Writes the companies, and notes what people lose of the companies that they have left."""
@@ -71,21 +71,22 @@ class Companies:
         if touched:
             _sql.run("write_accounts", {"rows": json.dumps(touched)})
         if self._left:
-            ids = list({account for _, account in self._left.values()})
+            ids = list({account for _, account, _ in self._left.values()})
             names = dict(_sql.rows("account_names", {"ids": ids}))
-            for person, account in self._left.values():
-                person.changed.update(f"account.{name}" for name in ("name", *names.get(UUID(account), [])))
+            for person, account, call in self._left.values():
+                person.note([f"account.{name}" for name in ("name", *names.get(UUID(account), []))], call)
 
     def tell(self) -> None:
         """Adds a pulse for each of the people of a company whose values changed, when the people are written."""
         rows = [
             {
                 "account": company.row["id"],
-                "cause": (Pulse.Cause.ATTRIBUTE if company.is_fresh else Pulse.Cause.HISTORY).value,
-                "attributes": sorted(f"account.{name}" for name in company.changed),
+                "cause": (Pulse.Cause.ATTRIBUTE if fresh else Pulse.Cause.HISTORY).value,
+                "attributes": sorted(f"account.{name}" for name in names),
             }
             for company in self._by_external_id.values()
-            if company.changed
+            for fresh, names in company.news.parts()
+            if names
         ]
         if rows:
             _sql.run("pulse_colleagues", {"rows": json.dumps(rows), "now": self.now})

@@ -14,6 +14,7 @@ from uuid import UUID, uuid4
 from foundation.sql import statements
 from profiles import latest
 from profiles.calls import Call, Kind
+from profiles.latest import News
 from profiles.merging import Pair
 from profiles.models import Identifier, Profile
 
@@ -47,10 +48,7 @@ class Person:
     into: "Person | None" = None
     first_at: datetime | None = None
     last_at: datetime | None = None
-    # What of them changed, and whether a call that may trigger something had a part in it.
-    changed: set[str] = field(default_factory=set)
-    is_changed: bool = False
-    is_fresh: bool = False
+    news: News = field(default_factory=News)
 
     @property
     def is_written(self) -> bool:
@@ -67,9 +65,7 @@ class Person:
             self.note({name}, call)
 
     def note(self, changed: Iterable[str], call: Call) -> None:
-        self.changed.update(changed)
-        self.is_changed = True
-        self.is_fresh = self.is_fresh or call.triggers
+        self.news.note(changed, triggers=call.triggers)
 
 
 @dataclass(frozen=True, slots=True)

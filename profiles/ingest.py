@@ -162,7 +162,7 @@ def _store(
     companies.write()
     people.write()
     events = [_event(call, who.id, names[call.name], call.values, triggers=call.triggers) for call, who in done]
-    _settle(events, [_change(person) for person in people.everybody() if person.is_changed], now, seen=True)
+    _settle(events, [change for person in people.everybody() for change in _changes(person)], now, seen=True)
     companies.tell()
     if people.pairs:
         merging.merge(people.pairs, reason="A call said that the two are one person.", now=now)
@@ -258,8 +258,11 @@ def _event(message: Call | Ours, profile_id: UUID, name: int, properties: dict[s
     }
 
 
-def _change(person: Person) -> Any:
-    return {"profile": str(person.id), "fresh": person.is_fresh, "attributes": sorted(person.changed)}
+def _changes(person: Person) -> list[Any]:
+    """What changed of a person: apart what is fresh and what is history, if there is any of it."""
+    return [
+        {"profile": str(person.id), "fresh": fresh, "attributes": sorted(names)} for fresh, names in person.news.parts()
+    ]
 
 
 def _settle(events: list[Any], changes: list[Any], now: datetime, *, seen: bool) -> None:

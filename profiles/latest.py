@@ -3,11 +3,37 @@
 A row is as in `profiles.values`: plain JSON, with the time of each value under `attribute_times`.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from profiles.values import ACCOUNT
+
+
+@dataclass(slots=True)
+class News:
+    """What changed of somebody: by name, what a fresh call had the last word of, and what came late or as history."""
+
+    fresh: set[str] = field(default_factory=set)
+    late: set[str] = field(default_factory=set)
+    is_any: bool = False
+    is_fresh: bool = False
+
+    def note(self, names: Iterable[str], *, triggers: bool) -> None:
+        """Takes note of a change, though it be of no value. `triggers`: whether it may start something."""
+        ours, theirs = (self.fresh, self.late) if triggers else (self.late, self.fresh)
+        changed = set(names)
+        ours |= changed
+        theirs -= changed
+        self.is_any = True
+        self.is_fresh = self.is_fresh or triggers
+
+    def parts(self) -> Iterator[tuple[bool, set[str]]]:
+        """What is fresh and what is not, each with whether it is, if there is any of it."""
+        for fresh, names in ((True, self.fresh), (False, self.late)):
+            if names or (self.is_any and self.is_fresh is fresh):
+                yield fresh, names
 
 
 def put(row: dict[str, Any], name: str, value: Any, at: datetime, columns: Collection[str]) -> bool:

@@ -8,13 +8,17 @@ import json
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from itertools import chain, compress
+from typing import Any, TypeVar
 from uuid import UUID
 
 from foundation.sql import statements
 from foundation.wake import wake
 from profiles.models import Pulse
 
+T = TypeVar("T")
+
+_LATE = frozenset({Pulse.Cause.HISTORY, Pulse.Cause.MERGE})
 _SEED = 0x0CA1_0003  # parts a person's lock from other uses of their id
 _sql = statements("profiles", "pulses")
 _REACT = "journeys.react"
@@ -24,8 +28,10 @@ _REACT = "journeys.react"
 class Taken:
     """All that was waiting for one person, as one.
 
-    `names` are ids of `EventType`; a company's values are in `attributes` as `account.<name>`; `events` are the ids
-    of those events that may trigger something, which happened within [`first_at`, `last_at`].
+    `names` are ids of `EventType`; a company's values are in `attributes` as `account.<name>`. Of both, those that came
+    as history or by a merge alone are among the `late` as well: they start nothing. `events` are the ids of those
+    events that may trigger something, the first of which happened at `first_at`; the last of all happened at `last_at`,
+    and all was known by `known_at`.
     """
 
     profile_id: UUID
@@ -35,6 +41,9 @@ class Taken:
     events: tuple[int, ...]
     first_at: datetime | None
     last_at: datetime | None
+    late_names: frozenset[int] = frozenset()
+    late_attributes: frozenset[str] = frozenset()
+    known_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,16 +85,25 @@ def _lock_oldest(limit: int) -> list[UUID]:
 
 
 def _as_one(profile: UUID, rows: Sequence[Sequence[Any]]) -> Taken:
-    causes, names, attributes, events, firsts, lasts = zip(*rows, strict=True)
+    known, causes, names, attributes, events, firsts, lasts = zip(*rows, strict=True)
+    late = [cause in _LATE for cause in causes]
+    prompt = [not one for one in late]
     return Taken(
         profile_id=profile,
         causes=frozenset(causes),
-        names=frozenset(id for some in names for id in some),
-        attributes=frozenset(name for some in attributes for name in some),
+        names=_joined(names),
+        attributes=_joined(attributes),
         events=tuple(id for some in events for id in some),
-        first_at=min(filter(None, firsts), default=None),
+        first_at=min((at for at, some in zip(firsts, events, strict=True) if some and at), default=None),
         last_at=max(filter(None, lasts), default=None),
+        late_names=_joined(compress(names, late)) - _joined(compress(names, prompt)),
+        late_attributes=_joined(compress(attributes, late)) - _joined(compress(attributes, prompt)),
+        known_at=max(known),
     )
+
+
+def _joined(several: Iterable[Iterable[T]]) -> frozenset[T]:
+    return frozenset(chain.from_iterable(several))
 
 
 def triggering(taken: Sequence[Taken]) -> list[Triggering]:

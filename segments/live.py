@@ -1,7 +1,7 @@
 """The live segments as they stand: each with its whole condition, in the order in which they can be asked."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from typing import Any
@@ -41,21 +41,23 @@ class Live:
         needs, causes = self.needs, taken.causes
         if needs.whole:
             return None  # asked about everybody, now and then
-        events = names.done(taken, needs)
-        values = names.changed(taken, needs)
-        for cause, bears in (
-            (Cause.EVENT, events),
-            (Cause.ATTRIBUTE, values),
-            (Cause.TIME, needs.time),
-            (Cause.HISTORY, events or values),
-            (Cause.MERGE, True),
-        ):
-            if cause in causes and bears:
-                return cause
-        # A value may come with an event, or late: what it bears on counts, whatever brought it.
-        return strongest(causes) if events or values else None
+        if not causes.isdisjoint(TRIGGERS):
+            if names.done(taken.names - taken.late_names, needs):
+                return Cause.EVENT
+            if names.changed(taken.attributes - taken.late_attributes, needs):
+                return Cause.ATTRIBUTE if Cause.ATTRIBUTE in causes else Cause.EVENT
+        if names.done(taken.late_names, needs) or names.changed(taken.late_attributes, needs):
+            # Though it be time as well: what is late never starts anything, not even in good company.
+            return strongest(causes & LATE)
+        if names.done(taken.names, needs) or names.changed(taken.attributes, needs):
+            return strongest(causes)
+        if Cause.TIME in causes and needs.time:
+            return Cause.TIME
+        return Cause.MERGE if Cause.MERGE in causes else None
 
 
+TRIGGERS = frozenset({Cause.EVENT, Cause.ATTRIBUTE})
+LATE = frozenset({Cause.HISTORY, Cause.MERGE})
 _RANK = (Cause.EVENT, Cause.ATTRIBUTE, Cause.TIME, Cause.HISTORY, Cause.MERGE)
 
 
@@ -74,14 +76,15 @@ class Touched:
         self._numbers = {name: self._names.numbers(name) for name in wanted}
         self._ours = set(self._names.ours)
 
-    def done(self, taken: Taken, needs: Needs) -> bool:
-        if needs.anything and not taken.names <= self._ours:
+    def done(self, names: Set[int], needs: Needs) -> bool:
+        if not names:
+            return False
+        if needs.anything and not names <= self._ours:
             return True
-        return any(not taken.names.isdisjoint(self._numbers[name]) for name in needs.events)
+        return any(not names.isdisjoint(self._numbers[name]) for name in needs.events)
 
     @staticmethod
-    def changed(taken: Taken, needs: Needs) -> bool:
-        changed = taken.attributes
+    def changed(changed: Set[str], needs: Needs) -> bool:
         if not changed:
             return False
         if needs.account and not changed.isdisjoint({"$account", "account"}):

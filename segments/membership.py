@@ -26,6 +26,7 @@ TRIGGERING = frozenset({Cause.EVENT, Cause.ATTRIBUTE, Cause.TIME})
 _sql = statements("segments", "membership")
 _Why = dict[UUID, Cause]
 _UNDER_WAY = timedelta(seconds=5)
+_LONGEST_RUN = timedelta(hours=1)  # what came later than that, by its own word, came by a clock that is wrong
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +66,13 @@ def refresh(taken: Sequence[Taken], *, now: datetime) -> list[Change]:
 
 
 def _moment(taken: Sequence[Taken], now: datetime) -> datetime:
-    """`now`, or a little later: what is taken may have happened while the run that takes it was under way.
+    """`now`, or later: what is taken may have come while the run that takes it was under way.
 
     Nor is it before somebody was asked last, or put off: a run that began earlier would undo what a later one saw.
     """
-    return max((one.last_at for one in taken if one.last_at and now < one.last_at <= now + _UNDER_WAY), default=now)
+    happened = [one.last_at for one in taken if one.last_at and one.last_at <= now + _UNDER_WAY]
+    came = [one.known_at for one in taken if one.known_at and one.known_at <= now + _LONGEST_RUN]
+    return max([now, *happened, *came])
 
 
 class _Pass:
@@ -82,13 +85,14 @@ class _Pass:
         # Those of whom the same is new: what bears on one bears on all.
         self._alike: dict[object, list[Taken]] = {}
         for one in taken:
-            self._alike.setdefault((one.causes, one.names, one.attributes), []).append(one)
+            new = (one.causes, one.names, one.attributes, one.late_names, one.late_attributes)
+            self._alike.setdefault(new, []).append(one)
         self._put_off: list[tuple[int | None, UUID, Cause]] = []
 
     def run(self) -> list[Change]:
         late = self._late()
         if self.standing.making:
-            self._put_off += [(None, one.profile_id, live.strongest(one.causes)) for one in self.taken]
+            self._put_off += [(None, one.profile_id, _of_all(one)) for one in self.taken]
         members = self._members()
         for level in self.standing.levels:
             asked = {one.id: self._why(one, late) for one in level}
@@ -107,14 +111,15 @@ class _Pass:
         why: _Why = {}
         for alike in self._alike.values():
             cause = one.asks_of(alike[0], self.standing.touched)
-            for taken in alike:
-                if taken.profile_id in self.new and not one.needs.whole:
-                    why[taken.profile_id] = live.strongest(taken.causes)
-                elif cause is not None:
-                    why[taken.profile_id] = cause
+            if cause is not None:
+                why |= dict.fromkeys((taken.profile_id for taken in alike), cause)
         for change in self.changes:
-            if change.slug in one.needs.segments:
-                why.setdefault(change.profile_id, change.cause)
+            if change.slug in one.needs.segments and why.get(change.profile_id) not in TRIGGERING:
+                why[change.profile_id] = change.cause
+        if not one.needs.whole:
+            for taken in self.taken:
+                if taken.profile_id in self.new:
+                    why.setdefault(taken.profile_id, live.strongest(taken.causes))
         put_off = late.get(one.id, {})
         if not one.needs.whole:
             put_off = late.get(None, {}) | put_off
@@ -163,6 +168,13 @@ class _Pass:
         if self._put_off:
             segments, profiles, causes = (list(column) for column in zip(*self._put_off, strict=True))
             _sql.run("put_off", {"segments": segments, "profiles": profiles, "causes": causes, "now": self.now})
+
+
+def _of_all(taken: Taken) -> Cause:
+    """Why any segment's answer may change: if it may be by what is late, it is by that."""
+    if taken.late_names or taken.late_attributes:
+        return Cause.HISTORY
+    return live.strongest(taken.causes)
 
 
 def _change(segment: int, slug: str, person: UUID, entered: bool, at: datetime, cause: Cause) -> Change:

@@ -94,7 +94,8 @@ ON CONFLICT DO NOTHING;
 
 -- name: settle
 -- Stores events, in the order given, and adds them to their days' counts. Those who did them were seen then, if `seen`
--- says so, and are to be looked at again, as are those of whom anything else changed: one pulse each.
+-- says so, and are to be looked at again, as are those of whom anything else changed: one pulse each for what is fresh,
+-- and one for what is history, so that the one never passes for the other.
 WITH given AS MATERIALIZED (
     SELECT nextval('profiles_event_id') AS id, g.*
     FROM jsonb_to_recordset(%(events)s) AS g(
@@ -114,22 +115,21 @@ WITH given AS MATERIALIZED (
         first_at = least(d.first_at, excluded.first_at),
         last_at = greatest(d.last_at, excluded.last_at)
 ), told AS MATERIALIZED (
-    SELECT profile, array_agg(DISTINCT name) AS names, min(at) AS seen_first, max(at) AS seen_last,
-        coalesce(array_agg(id ORDER BY id) FILTER (WHERE triggers), '{}') AS events,
-        min(at) FILTER (WHERE triggers) AS first_at, max(at) FILTER (WHERE triggers) AS last_at
-    FROM given GROUP BY profile
+    SELECT profile, triggers AS fresh, array_agg(DISTINCT name) AS names, min(at) AS first_at, max(at) AS last_at,
+        coalesce(array_agg(id ORDER BY id) FILTER (WHERE triggers), '{}') AS events
+    FROM given GROUP BY profile, triggers
 ), seen AS (
     UPDATE profiles_profile p SET
-        first_seen_at = least(p.first_seen_at, t.seen_first), last_seen_at = greatest(p.last_seen_at, t.seen_last)
-    FROM told t
-    WHERE %(seen)s AND p.id = t.profile AND (t.seen_first < p.first_seen_at OR t.seen_last > p.last_seen_at)
+        first_seen_at = least(p.first_seen_at, t.first_at), last_seen_at = greatest(p.last_seen_at, t.last_at)
+    FROM (SELECT profile, min(first_at) AS first_at, max(last_at) AS last_at FROM told GROUP BY profile) AS t
+    WHERE %(seen)s AND p.id = t.profile AND (t.first_at < p.first_seen_at OR t.last_at > p.last_seen_at)
 )
 INSERT INTO profiles_pulse (profile_id, at, cause, names, attributes, events, first_at, last_at)
 SELECT profile, %(now)s,
-    CASE WHEN t.events <> '{}' THEN 'event' WHEN c.fresh THEN 'attribute' ELSE 'history' END,
+    CASE WHEN NOT fresh THEN 'history' WHEN t.events <> '{}' THEN 'event' ELSE 'attribute' END,
     coalesce(t.names, '{}'), coalesce(c.attributes, '{}'), coalesce(t.events, '{}'), t.first_at, t.last_at
 FROM told t
-FULL JOIN jsonb_to_recordset(%(changes)s) AS c(profile uuid, fresh boolean, attributes text[]) USING (profile);
+FULL JOIN jsonb_to_recordset(%(changes)s) AS c(profile uuid, fresh boolean, attributes text[]) USING (profile, fresh);
 
 -- name: share_people
 -- Those of these people who are there, and stay until the transaction ends.

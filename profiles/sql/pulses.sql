@@ -42,9 +42,9 @@ SELECT array(SELECT profile_id FROM ours), (SELECT max(id) FROM oldest), (SELECT
 -- Takes every pulse of these people. A statement of its own, after the lock: it sees what was committed until then.
 WITH taken AS (
     DELETE FROM profiles_pulse WHERE profile_id = ANY(%(profiles)s)
-    RETURNING id, profile_id, cause, names, attributes, events, first_at, last_at
+    RETURNING id, profile_id, at, cause, names, attributes, events, first_at, last_at
 )
-SELECT profile_id, cause, names, attributes, events, first_at, last_at FROM taken ORDER BY id;
+SELECT profile_id, at, cause, names, attributes, events, first_at, last_at FROM taken ORDER BY id;
 
 -- name: triggering
 -- The events behind pulses, in the order in which they happened. Found by person and time: there is no index on ids.

@@ -224,7 +224,9 @@ def test_a_person_is_first_and_last_seen_by_when_it_happened(db: None, now: date
     assert somebody("u").last_seen_at == now
 
 
-def test_a_person_gets_one_pulse_a_batch_with_all_that_is_new(db: None, now: datetime) -> None:
+def test_a_person_gets_one_pulse_a_batch_with_all_that_is_fresh_and_one_with_what_is_not(
+    db: None, now: datetime
+) -> None:
     given(
         track("One", userId="u", timestamp=ago(now, hours=3)),
         track("Two", userId="u", timestamp=ago(now, hours=1)),
@@ -232,33 +234,36 @@ def test_a_person_gets_one_pulse_a_batch_with_all_that_is_new(db: None, now: dat
         identify(userId="u", traits={"plan": "pro", "email": "u@example.com"}),
         now=now,
     )
-    pulse = Pulse.objects.get()
     names = dict(EventType.objects.values_list("name", "pk"))
     ids = dict(Event.objects.values_list("type__name", "id"))
-    assert pulse.cause == Pulse.Cause.EVENT
-    assert set(pulse.names) == set(names.values())
-    assert set(pulse.attributes) == {"external_id", "plan", "email"}
-    assert set(pulse.events) == {ids["One"], ids["Two"]}
-    assert (pulse.first_at, pulse.last_at, pulse.at) == (now - 3 * HOUR, now - HOUR, now)
+    fresh, old = Pulse.objects.order_by("cause")
+    assert (fresh.cause, old.cause) == (Pulse.Cause.EVENT, Pulse.Cause.HISTORY)
+    assert set(fresh.names) == {names["One"], names["Two"]}
+    assert set(fresh.attributes) == {"external_id", "plan", "email"}
+    assert set(fresh.events) == {ids["One"], ids["Two"]}
+    assert (fresh.first_at, fresh.last_at, fresh.at) == (now - 3 * HOUR, now - HOUR, now)
+    assert (old.names, old.attributes, old.events) == ([names["Old"]], [], [])
+    assert (old.first_at, old.last_at, old.at) == (now - 48 * HOUR, now - 48 * HOUR, now)
 
 
 @pytest.mark.parametrize(
-    ("items", "cause"),
+    ("items", "causes"),
     [
-        ([track(userId="u")], "event"),
-        ([track(userId="u", timestamp="2026-11-20T10:00:00Z")], "history"),
-        ([track(userId="u", historical=True)], "history"),
-        ([identify(userId="u", traits={"a": 1})], "attribute"),
-        ([identify(userId="u", traits={"a": 1}, historical=True)], "history"),
-        ([identify(userId="u", traits={"a": 1}), track(userId="u", historical=True)], "attribute"),
-        ([identify(userId="u", traits={"a": 1}, historical=True), track(userId="u")], "event"),
+        ([track(userId="u")], ["event"]),
+        ([track(userId="u", timestamp="2026-11-20T10:00:00Z")], ["history"]),
+        ([track(userId="u", historical=True)], ["history"]),
+        ([identify(userId="u", traits={"a": 1})], ["attribute"]),
+        ([identify(userId="u", traits={"a": 1}, historical=True)], ["history"]),
+        ([identify(userId="u", traits={"a": 1}), track(userId="u", historical=True)], ["attribute", "history"]),
+        ([identify(userId="u", traits={"a": 1}, historical=True), track(userId="u")], ["event", "history"]),
+        ([identify(userId="u", traits={"a": 1}), track(userId="u")], ["event"]),
     ],
 )
 def test_the_cause_of_a_pulse_says_whether_anything_may_be_triggered(
-    db: None, now: datetime, items: list[Any], cause: str
+    db: None, now: datetime, items: list[Any], causes: list[str]
 ) -> None:
     given(*items, now=now)
-    assert Pulse.objects.get().cause == cause
+    assert sorted(pulse.cause for pulse in Pulse.objects.all()) == causes
 
 
 def test_history_as_a_whole_triggers_nothing(db: None, now: datetime) -> None:

@@ -83,12 +83,14 @@ def test_all_that_waits_for_a_person_is_taken_as_one(db: None, now: datetime) ->
     ids = dict(Event.objects.values_list("type__name", "id"))
     assert taken == pulses.Taken(
         profile_id=somebody("u").pk,
-        causes=frozenset({"event", "time"}),
+        causes=frozenset({"event", "time", "history"}),
         names=frozenset(EventType.objects.values_list("id", flat=True)),
         attributes=frozenset({"external_id", "plan", "account.seats"}),
         events=(ids["One"], ids["Two"]),
         first_at=now - timedelta(hours=2),
         last_at=now,
+        late_names=frozenset({EventType.objects.get(name="Old").id}),
+        known_at=now,
     )
     assert pulses.claim(10, now=now) == []
 
