@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
+from urllib.parse import quote
 
 from django.core import signing
 from django.db import connection, transaction
@@ -103,7 +104,14 @@ class Pages(BasePagination):
             return None
         query = self.request.query_params.copy()
         query["cursor"] = signing.dumps([_plain(getattr(self.last, name)) for name in self._names()], salt=self._salt())
-        return self.request.build_absolute_uri(f"{self.request.path}?{query.urlencode()}")
+        return self.request.build_absolute_uri(f"{self._address()}?{query.urlencode()}")
+
+    def _address(self) -> str:
+        """The request's path, encoded again: an id may hold what means something else in an address."""
+        address = quote(self.request.path)
+        for value in self.request.parser_context["kwargs"].values():
+            address = address.replace(f"/{quote(value)}/", f"/{encoded(value)}/")
+        return address
 
     def _behind(self, cursor: str) -> Q:
         try:
@@ -125,6 +133,12 @@ class Pages(BasePagination):
 
     def _salt(self) -> str:
         return f"cursor {self.request.path} {' '.join(self.order)}"
+
+
+def encoded(external_id: str) -> str:
+    """The id as one segment of an address. Dots alone would mean a place above it, so they are encoded as well."""
+    plain = quote(external_id, safe="")
+    return plain.replace(".", "%2E") if not external_id.strip(".") else plain
 
 
 def _plain(value: Any) -> Any:

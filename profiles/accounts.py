@@ -24,7 +24,7 @@ def put(external_id: str, values: Mapping[str, Any], *, now: datetime) -> tuple[
     with transaction.atomic():
         account, created = _held_or_made(external_id, now)
         attributes = {name: value for name, value in (values.get("attributes") or {}).items() if value is not None}
-        changed = _write(account, values.get("name"), attributes, now)
+        changed = _write(account, _name(values.get("name")), attributes, now)
         if changed and not created:
             people = Profile.objects.filter(account=account).values_list("id", flat=True)
             names = sorted(f"account.{name}" for name in changed)
@@ -47,6 +47,11 @@ def _check(external_id: str, values: Mapping[str, Any]) -> None:
             wrong.append(Problem(name, "A name is blank or begins with $, as only Cairn's own do."))
     if wrong:
         raise Invalid(wrong)
+
+
+def _name(name: str | None) -> str | None:
+    """A blank name is none."""
+    return name if name and name.strip() else None
 
 
 def _held_or_made(external_id: str, now: datetime) -> tuple[Account, bool]:

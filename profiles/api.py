@@ -65,7 +65,7 @@ class ProfileFields(Fields):
 
 
 class ProfileFilters(Fields):
-    email = Text(required=False)
+    email = Text(required=False, help_text="In capitals or not.")
     phone = Text(required=False)
     account = Text(required=False, help_text="The company's external_id.")
     seen_after = serializers.DateTimeField(required=False)
@@ -81,7 +81,7 @@ class ProfileView(ListModelMixin, RetrieveModelMixin, Resource):
     order = ("id",)
 
     def narrowed(self, queryset: QuerySet, **asked: Any) -> QuerySet:
-        places = {"account": "account__external_id", "seen_after": "last_seen_at__gt"}
+        places = {"account": "account__external_id", "seen_after": "last_seen_at__gt", "email": "email__iexact"}
         return queryset.filter(**{places.get(name, name): value for name, value in asked.items()})
 
     def get_object(self) -> Profile:

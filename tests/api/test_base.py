@@ -7,7 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from io import BytesIO
-from typing import Any, cast
+from typing import Any
 from uuid import uuid4
 
 import pytest

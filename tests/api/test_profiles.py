@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from io import BytesIO
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote, urljoin, urlsplit
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -83,6 +83,12 @@ class TestPut:
         back = api.put(at("ada"), shown)
         assert back.status_code == 200
         assert {**back.json(), "preferences_url": ""} == {**shown, "preferences_url": ""}
+
+    @pytest.mark.parametrize("name", ["", "  ", None])
+    def test_a_company_with_a_blank_name_has_none(self, api: APIClient, name: str | None) -> None:
+        shown = api.put("/api/v1/accounts/acme/", {"name": name}).json()
+        assert shown["name"] is None
+        assert api.put("/api/v1/accounts/acme/", shown).json() == shown
 
     @pytest.mark.parametrize("method", ["PUT", "PATCH"])
     def test_a_body_that_is_not_there_changes_nothing(self, api: APIClient, ada: Profile, method: str) -> None:
@@ -198,6 +204,8 @@ class TestList:
 
         assert found("") == {"old", "new", None}
         assert found("email=x@example.com") == {"old"}
+        assert found("email=X@Example.COM") == {"old"}
+        assert found("email=_@example.com") == set()
         assert found("account=acme") == {"new"}
         assert found(f"seen_after={quote((now - timedelta(days=1)).isoformat())}") == {"new", None}
         assert api.get(f"{PROFILES}?seen_after=lately").status_code == 400
@@ -239,6 +247,24 @@ class TestEvents:
         assert names(at("ada", f"events/?until={quote((now - timedelta(days=1)).isoformat())}")) == ["signed_up"]
         first = api.get(at("ada", "events/?limit=1")).json()
         assert [event["name"] for event in api.get(first["next"]).json()["results"]] == ["signed_up"]
+
+    @pytest.mark.parametrize(
+        "external_id",
+        ["a?b=c&d", "a#b", "100%", "%2F", "..", ".", "...", "../x", "a/./b", "a//b", "ü/💥", "events", "v1"],
+    )
+    def test_the_next_page_is_found_whatever_the_id(self, api: APIClient, external_id: str, now: datetime) -> None:
+        track(external_id, "first", now - timedelta(days=2))
+        track(external_id, "second", now - timedelta(days=1))
+        page = api.get(at(external_id, "events/?limit=1&name=second")).json()
+        assert page["next"] is None
+        page = api.get(at(external_id, "events/?limit=1")).json()
+        # As browsers and proxies read it: nothing cuts it off, and no dots lead up from there.
+        parts = urlsplit(urljoin("http://testserver/x/", page["next"]))
+        assert not parts.fragment
+        assert {segment.strip(".") for segment in parts.path[1:-1].split("/")}.isdisjoint({""})
+        assert unquote(parts.path) == f"{PROFILES}{external_id}/events/"
+        following = api.get(page["next"]).json()
+        assert ([event["name"] for event in following["results"]], following["next"]) == (["first"], None)
 
     def test_one_is_found_by_its_message_id(self, api: APIClient, ada: Profile, now: datetime) -> None:
         track("ada", "signed_up", now - timedelta(days=200), plan="pro")
