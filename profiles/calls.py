@@ -73,6 +73,11 @@ class Call:
         return bool(self.name)
 
     @property
+    def named(self) -> dict[str, str]:
+        """The id that says whom it is about, as the field that bore it."""
+        return {"userId": self.user_id} if self.user_id else {"anonymousId": self.anonymous_id or ""}
+
+    @property
     def names(self) -> list[str]:
         """The ids of people that it bears, of whatever kind."""
         return [name for name in (self.user_id, self.anonymous_id, self.previous_id) if name]

@@ -70,11 +70,12 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """Part of a browser's call that it may not say."""
+    """Part of a browser's call that it may not say, as the fields of a call that does. `once`: to be kept but once."""
 
     call: Call
-    values: dict[str, Any]
+    fields: dict[str, str | dict[str, Any]]
     reason: str
+    once: bool = False
 
 
 class People:
@@ -124,7 +125,7 @@ class People:
 
     def identify(self, call: Call) -> None:
         """Has the anonymous id lead to the person of the user id, and takes the traits."""
-        known = call.user_id is not None and self._found((_USER, call.user_id)) is not None
+        known = self._is_about_somebody_known(call)
         if call.user_id and call.anonymous_id:
             person = self._join((_USER, call.user_id), (_ANONYMOUS, call.anonymous_id), call)
             person.see(call.occurred_at)
@@ -134,8 +135,12 @@ class People:
         for name, value in values.items():
             person.put(name, value, call)
 
+    def _is_about_somebody_known(self, call: Call) -> bool:
+        person = self._found((_USER, call.user_id) if call.user_id else (_ANONYMOUS, call.anonymous_id or ""))
+        return person is not None and person.external_id is not None
+
     def alias(self, call: Call) -> None:
-        """Has the former id lead to the person of the user id."""
+        """Has the former id lead to the person of the user id; a known person gains a user id that nobody has yet."""
         former: _Name = (_ANONYMOUS, call.previous_id)
         if former not in self._by_name and (_USER, call.previous_id) in self._by_name:
             former = (_USER, call.previous_id)
@@ -171,8 +176,13 @@ class People:
             person = person or self._make(user, call)
             if self._may_link(person, former):
                 self._name(person, other)
+            else:
+                self._leave_apart(call)
             return person
         if former.external_id is not None:
+            if person is None and other[0] == _USER and self.trust is not Trust.BROWSER:
+                self._name(former, user)
+                return former
             person = person or self._make(user, call)
             self._disagree(person, former, call)
             return person
@@ -181,6 +191,8 @@ class People:
             return former
         if self._may_link(person, former):
             self._merge(person, former)
+        else:
+            self._leave_apart(call)
         return person
 
     def _become_known(self, person: Person, user: _Name, call: Call) -> None:
@@ -206,9 +218,15 @@ class People:
         brings_address = former is not None and any(former.row[name] is not None for name in _ADDRESSES)
         return not (person.is_busy or brings_address)
 
+    def _leave_apart(self, call: Call) -> None:
+        ids = {"userId": call.user_id, "anonymousId": call.anonymous_id, "previousId": call.previous_id}
+        said = ("userId", "previousId") if call.kind is Kind.ALIAS else ("userId", "anonymousId")
+        self.left_out.append(LeftOut(call, {name: ids[name] or "" for name in said}, _NO_LINK, once=True))
+
     def _disagree(self, person: Person, former: Person, call: Call) -> None:
         if self.trust is Trust.BROWSER:
-            return  # anybody could fill the list with it
+            self._leave_apart(call)  # it is no conflict: anybody could fill the list with them
+            return
         said = "identified" if call.kind is Kind.IDENTIFY else "gave as an alias"
         first, second = sorted((person.id, former.id))
         reason = f"A call {said} a person under an id that belongs to another known person."
@@ -219,7 +237,7 @@ class People:
         row, values = person.row, call.values
         refused = {name: values[name] for name in _ADDRESSES if name in values and values[name] != row[name]}
         if refused:
-            self.left_out.append(LeftOut(call, refused, _NO_ADDRESS))
+            self.left_out.append(LeftOut(call, {"traits": refused, **call.named}, _NO_ADDRESS))
         return {name: value for name, value in values.items() if name not in refused}
 
     def write(self) -> None:
@@ -241,6 +259,10 @@ class People:
 
 
 _ADDRESSES = ("email", "phone")
+_NO_LINK = (
+    "A browser's key cannot have an id lead to a person who has earlier traffic, nor bring them an address; "
+    "send it with a server's key."
+)
 _NO_ADDRESS = "A browser's key cannot change the email or phone of a person whom we know; send it with a server's key."
 
 

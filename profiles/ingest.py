@@ -296,17 +296,37 @@ def _unkept(refused: Iterable[_Refusal], won: set[str]) -> list[_Refusal]:
 
 
 def _keep(refused: Sequence[_Refusal], left_out: Sequence[LeftOut], source: str, now: datetime) -> None:
-    """Keeps what was refused, as it came; and of browsers' calls what they could not say, as the call that would."""
-    rows = [_rejected(one.place, one.item, one.reason, source, now) for one in refused]
-    for one in left_out:
-        item = {"type": "identify", "userId": one.call.user_id, "traits": one.values}
-        item["timestamp"] = one.call.occurred_at.isoformat()
+    """Keeps what was refused, as it came; and of browsers' calls what they could not say, as the call that would.
+
+    Of items by the ten thousands, which no real calls can be in a body of that size, only so many are kept.
+    """
+    rows = [_rejected(one.place, one.item, one.reason, source, now) for one in refused[:_MOST_KEPT]]
+    if more := len(refused) - len(rows):
+        rows.append(_rejected(refused[_MOST_KEPT].place, None, _AND_MORE.format(more), source, now))
+    for one in _unsaid(left_out, now):
+        item = {"type": one.call.kind.value, **one.fields, "timestamp": one.call.occurred_at.isoformat()}
         rows.append(_rejected(one.call.place, item, one.reason, source, now))
-    RejectedEvent.objects.bulk_create(rows)
+    RejectedEvent.objects.bulk_create(rows, batch_size=1_000)
+
+
+_MOST_KEPT = 5_000
+_AND_MORE = "{:,} more items of this batch were refused and are not kept. They began with this one."
+
+
+def _unsaid(left_out: Sequence[LeftOut], now: datetime) -> list[LeftOut]:
+    """Without links that were refused before: a page says the same with each visit.
+
+    Claimed last of all, so that whoever waits for such a claim waits for somebody who waits for nobody.
+    """
+    links = {f"unlinked {json.dumps(one.fields)}": one for one in left_out if one.once}
+    won = _claim(links, now)
+    return [one for one in left_out if not one.once] + [one for id, one in links.items() if id in won]
 
 
 def _rejected(place: int, item: Any, reason: str, source: str, now: datetime) -> RejectedEvent:
     value = _value(item)
+    if isinstance(value, dict):
+        value = {name: inner for name, inner in value.items() if name != "writeKey"}
     said = value if isinstance(value, dict) else {}
     return RejectedEvent(
         received_at=now,

@@ -1,10 +1,12 @@
 """Who a call is about, and what a browser's key may not say of them."""
 
+import json
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
+from profiles import rejected
 from profiles.ingest import Trust
 from profiles.models import Account, Identifier, IdentityConflict, Merge, Profile, Pulse, RejectedEvent
 from tests.profiles.told import ago, alias, events_of, given, group, identify, somebody, track
@@ -100,6 +102,22 @@ def test_an_alias_looks_for_an_anonymous_id_first_and_then_for_a_user_id(db: Non
     assert IdentityConflict.objects.count() == 1
 
 
+def test_an_alias_gives_somebody_known_a_further_user_id_that_nobody_has_yet(db: None, now: datetime) -> None:
+    given(track("Before", userId="u"), alias("u", "v"), track("After", userId="v"), now=now)
+    given(alias("u", "v"), now=now)
+    assert Profile.objects.get().external_id == "u"
+    assert somebody("u") == somebody("v")
+    assert events_of("v") == ["Before", "After"]
+    assert not IdentityConflict.objects.exists() and not Merge.objects.exists()
+
+
+def test_AZ05_a_browser_gives_nobody_known_a_further_user_id(db: None, now: datetime) -> None:
+    given(track(userId="u"), now=now)
+    browser(alias("u", "v"), now=now)
+    assert somebody("u") != somebody("v")
+    assert RejectedEvent.objects.get().type == "alias"
+
+
 def test_an_alias_of_an_id_that_nobody_has_yet_waits_for_it(db: None, now: datetime) -> None:
     given(alias("x", "u"), now=now)
     given(track("Late", anonymousId="x"), now=now)
@@ -157,6 +175,36 @@ def test_AZ05_a_browser_cannot_change_the_address_of_somebody_known(
     kept = RejectedEvent.objects.get()
     assert "browser's key cannot change" in kept.reason
     assert "evil@example.com" in kept.payload and "666" in kept.payload and "pro" not in kept.payload
+
+
+def test_AZ05_nor_by_way_of_the_anonymous_id_that_leads_to_them(db: None, now: datetime) -> None:
+    browser(identify(userId="u", anonymousId="x"), now=now)
+    assert browser(identify(anonymousId="x", traits=EMAIL), now=now).rejected == []
+    ada = somebody("u")
+    assert (ada.email, ada.phone, ada.attributes) == (None, None, {"plan": "pro"})
+    kept = RejectedEvent.objects.get()
+    assert json.loads(kept.payload) == {
+        "type": "identify",
+        "anonymousId": "x",
+        "traits": {"email": "evil@example.com", "phone": "666"},
+        "timestamp": now.isoformat(),
+    }
+    assert rejected.replay([kept.pk], now=now).taken == 1
+    assert somebody("u").phone == "666"
+
+
+@pytest.mark.parametrize("link", [identify(userId="u", anonymousId="x"), alias("x", "u")])
+def test_AZ05_a_link_that_a_browser_may_not_make_is_kept_once_for_staff(
+    db: None, now: datetime, link: dict[str, Any]
+) -> None:
+    given(track(userId="u"), track("Anonymously", anonymousId="x"), now=now)
+    for hours in range(3):
+        assert browser(link, link, now=now + hours * HOUR).rejected == []
+    assert somebody("x") != somebody("u")
+    kept = RejectedEvent.objects.get()
+    assert "browser's key cannot" in kept.reason
+    assert rejected.replay([kept.pk], now=now).taken == 1
+    assert somebody("x") == somebody("u")
 
 
 def test_AZ05_an_address_that_is_known_already_may_be_said_again(db: None, now: datetime) -> None:

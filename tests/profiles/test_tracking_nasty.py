@@ -145,7 +145,7 @@ ITEMS = {
     "a time as a number": rb'{"type":"track","userId":"u","event":"e","timestamp":-1}',
     "a time beyond all": rb'{"type":"track","userId":"u","event":"e","timestamp":"9999-12-31T23:59:59-23:59"}',
     "out of the calendar": rb'{"type":"track","userId":"u","event":"e",'
-    rb'"timestamp":"9999-12-31T23:59:59Z","sentAt":"0001-01-01T00:00:00Z"}',
+    rb'"timestamp":"0001-01-01T00:00:00Z","sentAt":"9999-12-31T23:59:59Z"}',
     "null": b"null",
     "a list": b"[]",
     "text": b'"track"',
