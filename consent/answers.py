@@ -11,6 +11,7 @@ from consent.models import (
     ConsentEvidence,
     ConsentRecord,
     ConsentState,
+    OptIn,
     Preference,
     RefusedUpgrade,
     Subject,
@@ -38,7 +39,7 @@ def erase(profile: Profile) -> None:
         ConsentEvidence.objects.filter(record__in=records).delete()
         for address, channel in _addresses(profile):
             suppression.add(channel, address, Suppression.Reason.ERASED, now, Suppression.Scope.ALL)
-        for model in (ConsentState, RefusedUpgrade, Preference, Subject):
+        for model in (ConsentState, OptIn, RefusedUpgrade, Preference, Subject):
             model._default_manager.filter(profile=profile).delete()
 
 
@@ -55,6 +56,16 @@ def export(profile: Profile) -> dict[str, Any]:
             "refused_changes": [
                 {"topic": row.topic, "channel": row.channel, "at": _iso(row.at), "reason": row.reason}
                 for row in RefusedUpgrade.objects.filter(profile=profile).order_by("at")
+            ],
+            "asked_for": [
+                {
+                    "choices": row.choices,
+                    "by": row.by,
+                    "at": _iso(row.asked_at),
+                    "evidence": row.evidence,
+                    "confirmed_at": _iso(row.confirmed_at),
+                }
+                for row in OptIn.objects.filter(profile=profile).order_by("asked_at")
             ],
             "preferences": _wishes(Preference.objects.filter(profile=profile).first()),
             "blocked_addresses": [

@@ -11,9 +11,9 @@ from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from consent import ledger, topics
+from consent import ledger, optins, states, topics
 from consent.ledger import EVERYTHING, Choice
-from consent.models import ConsentRecord, ConsentState, State, Topic
+from consent.models import ConsentRecord, ConsentState, OptIn, State, Topic
 from foundation.errors import Conflict, Invalid, Problem
 from foundation.rest import Fields, Text
 from profiles.api import PROFILE, OfProfile
@@ -31,6 +31,9 @@ class TopicFields(Fields):
     default = serializers.BooleanField(required=False, default=False)
     transactional = serializers.BooleanField(
         required=False, default=False, help_text="Needed for what people use: goes on after they stop everything."
+    )
+    double_opt_in = serializers.BooleanField(
+        required=False, default=False, help_text="A yes counts once the person confirmed it by the mail that they get."
     )
     channels = serializers.ListField(child=Text(max_length=20), min_length=1)
     archived = serializers.BooleanField(read_only=True)
@@ -114,6 +117,15 @@ class EvidenceFields(Fields):
     source = Text(max_length=200, help_text="Where: the form, the page, the call.")  # type: ignore[assignment]
 
 
+class AskedFields(Fields):
+    """A yes that the person is to confirm by mail: no consent before that."""
+
+    topic = Text(read_only=True)
+    channel = Text(read_only=True)
+    state = serializers.ChoiceField(["requested"], read_only=True)
+    since = serializers.DateTimeField(read_only=True, help_text="When it was asked for first.")
+
+
 class ConsentFields(Fields):
     topic = Text(max_length=50, help_text='The slug of a topic; "*" to refuse everything.')
     channel = Text(max_length=20, help_text='A channel of the topic; "*" with the topic "*" only.')
@@ -135,10 +147,12 @@ class ConsentView(ListModelMixin, OfProfile):
     def get_queryset(self) -> QuerySet:
         return super().get_queryset().filter(profile=self.profile)
 
-    @extend_schema(responses={200: ConsentFields})
+    @extend_schema(responses={200: ConsentFields, 202: AskedFields})
     def put(self, request: Request, external_id: str) -> Response:
         asked = self.taken()
         choice = self._choice(**asked)
+        if to_confirm := self._to_confirm(choice):
+            return to_confirm
         try:
             outcome = ledger.record([choice], now=self.now)[0]
         except Invalid as refusal:
@@ -150,6 +164,27 @@ class ConsentView(ListModelMixin, OfProfile):
             raise Http404(outcome.reason)
         row = ConsentState.objects.get(profile=self.profile, topic=choice.topic, channel=choice.channel)
         return self.shown(row)
+
+    def _to_confirm(self, choice: Choice) -> Response | None:
+        """Where a yes is to be confirmed first: what was asked for. A no that stands takes evidence all the same."""
+        stands = states.of([self.profile.id], choice.topic, choice.channel).get(self.profile.id)
+        state = stands.state if stands else None
+        if choice.state != State.GRANTED or state == State.GRANTED:
+            return None
+        if state == State.DENIED and not choice.evidence:
+            return None  # the ledger refuses it
+        if not Topic.objects.filter(slug=choice.topic, double_opt_in=True).exists():
+            return None
+        asked = optins.ask(
+            self.profile,
+            [optins.Wanted(choice.topic, choice.channel, choice.wording)],
+            by=OptIn.By.API,
+            locale=choice.locale,
+            evidence=choice.evidence or {},
+            now=self.now,
+        )
+        told = {"topic": choice.topic, "channel": choice.channel, "state": "requested", "since": asked.asked_at}
+        return Response(AskedFields(told).data, status=202)
 
     def _choice(self, topic: str, channel: str, state: str, evidence: dict[str, Any] | None = None) -> Choice:
         self._check(topic, channel)

@@ -91,5 +91,6 @@ def _told(act: Act, page: Page) -> Said:
         "changed": [(page.words.name(*key), state) for key, state in act.changed],
         "stale": [page.words.name(*key) for key in act.stale],
         "unproven": [page.words.name(*key) for key in act.unproven],
+        "requested": [page.words.name(*key) for key in act.requested],
         "undo": act.undo,
     }

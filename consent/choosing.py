@@ -1,7 +1,7 @@
 """What people do on their pages: each act whole or not at all, told back to them, and taken back if they wish."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -9,10 +9,10 @@ from uuid import UUID
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from consent import ledger, states, subjects, tokens
+from consent import ledger, optins, states, subjects, tokens
 from consent.fold import Decision, folded
 from consent.ledger import EVERYTHING, Choice
-from consent.models import ConsentRecord, State, Subject, Topic
+from consent.models import ConsentRecord, OptIn, State, Subject, Topic
 from consent.wordings import Wordings
 from foundation.errors import Conflict
 from profiles.models import Profile
@@ -27,11 +27,13 @@ class Act:
     """What an act did: what changed, what would turn something on and was held back, and what takes it back.
 
     `stale`: agreed to on a page that was older than a refusal. `unproven`: agreed to by a link too old for that.
+    `requested`: agreed to, and to be confirmed by mail before it counts.
     """
 
     changed: tuple[tuple[Key, str], ...] = ()
     stale: tuple[Key, ...] = ()
     unproven: tuple[Key, ...] = ()
+    requested: tuple[Key, ...] = ()
     undo: str = ""
 
 
@@ -42,6 +44,7 @@ class _Asked:
     choices: list[Choice] = field(default_factory=list)
     stale: list[Key] = field(default_factory=list)
     unproven: list[Key] = field(default_factory=list)
+    requested: list[Key] = field(default_factory=list)
 
 
 def seen(profile: Profile) -> str:
@@ -58,8 +61,16 @@ def choose(
     with transaction.atomic():
         subjects.lock_to_write([profile.id], now)
         asked = _sorted(profile, wanted, seen, may_agree, words)
+        if asked.requested:
+            _request(profile, asked.requested, words, now)
         rows = _rows(ledger.record(asked.choices, now=now))
-    return _act(rows, now, stale=asked.stale, unproven=asked.unproven)
+    return replace(_act(rows, now, stale=asked.stale, unproven=asked.unproven), requested=tuple(asked.requested))
+
+
+def _request(profile: Profile, keys: Sequence[Key], words: Wordings, now: datetime) -> None:
+    wanted = [optins.Wanted(*key, words.of_choice(*key, State.GRANTED)) for key in keys]
+    evidence = {"page": "preferences", "control": "Save"}
+    optins.ask(profile, wanted, by=OptIn.By.PAGE, locale=words.locale, evidence=evidence, now=now)
 
 
 def stop(
@@ -104,6 +115,7 @@ def undo(token: str, *, page: str, words: Wordings, now: datetime) -> tuple[Prof
 def _sorted(profile: Profile, wanted: Mapping[Key, str], seen: str, may_agree: bool, words: Wordings) -> _Asked:
     standing = states.find((profile.id, *key) for key in wanted)
     newer = _newer_than(seen, [found.record for found in standing.values()])
+    to_confirm = set(Topic.objects.filter(double_opt_in=True).values_list("slug", flat=True))
     asked = _Asked()
     for key, state in wanted.items():
         found = standing.get((profile.id, *key))
@@ -113,6 +125,8 @@ def _sorted(profile: Profile, wanted: Mapping[Key, str], seen: str, may_agree: b
             asked.unproven.append(key)
         elif state == State.GRANTED and found and found.record in newer:
             asked.stale.append(key)
+        elif state == State.GRANTED and key[0] in to_confirm:
+            asked.requested.append(key)
         else:
             evidence = {"page": "preferences", "control": "Save"}
             asked.choices.append(_of_the_page(profile.id, key, state, evidence, words))
@@ -182,4 +196,4 @@ def _act(
         tokens.make("undo", subject=rows[0].subject_ref, first=rows[0].seq, last=rows[-1].seq, at=now) if rows else ""
     )
     changed = tuple(((row.topic, row.channel), row.state) for row in rows)
-    return Act(changed, tuple(stale), tuple(unproven), token)
+    return Act(changed, tuple(stale), tuple(unproven), undo=token)

@@ -28,6 +28,16 @@ def _link() -> Words:
     )
 
 
+def _confirm() -> Words:
+    return _with_button(
+        _("Please confirm"),
+        _("You asked for: {{ data.what }}. Open the page and press the button there; then it begins."),
+        _("Go and confirm"),
+        "{{ data.link }}",
+        _("If it was not you, do nothing: you get nothing of it. The link works for 7 days."),
+    )
+
+
 def _with_button(title: str, text: str, button: str, href: str, after: str) -> Words:
     blocks = [
         {"kind": "heading", "text": title},
@@ -38,7 +48,7 @@ def _with_button(title: str, text: str, button: str, href: str, after: str) -> W
     return Words(title, blocks)
 
 
-KINDS: Mapping[str, Callable[[], Words]] = {"link": _link}
+KINDS: Mapping[str, Callable[[], Words]] = {"link": _link, "confirm": _confirm}
 """By what they are for. What they may name beside the person is `data`, as whoever sends them says."""
 
 

@@ -26,6 +26,9 @@ class Topic(models.Model):
     transactional = models.BooleanField(
         default=False, help_text="Needed for what the person uses: goes on after stop-all."
     )
+    double_opt_in = models.BooleanField(
+        default=False, help_text="A yes on a page, on a form or by a program counts once it was confirmed by email."
+    )
     channels = models.JSONField(default=list, help_text="Channel keys it may use.")
     archived = models.BooleanField(default=False)
 
@@ -133,6 +136,30 @@ class ConsentState(models.Model):
             models.Index(fields=["-since"], name="choices_newest_first"),
             models.Index(fields=["topic", "channel", "state"], name="who_chose_what"),
         ]
+
+
+class OptIn(models.Model):
+    """What somebody asked for and is to confirm by email: no consent before that. Only `consent.optins` writes it."""
+
+    class By(models.TextChoices):
+        PAGE = "page", "Preference page"
+        API = "api", "API"
+        FORM = "form", "Sign-up form"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    profile = models.ForeignKey(Profile, on_delete=models.CASCADE, related_name="opt_ins")
+    choices = models.JSONField(help_text="Topics and channels, with the words that were shown.")
+    by = models.CharField(max_length=10, choices=By)
+    locale = models.CharField(max_length=20, blank=True)
+    evidence = models.JSONField(default=dict)
+    made_person = models.BooleanField(default=False, help_text="Nobody was known by this address before.")
+    mails = models.PositiveSmallIntegerField(default=1)
+    asked_at = models.DateTimeField()
+    confirmed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name, verbose_name_plural = "opt-in", "opt-ins"
+        indexes = [models.Index(fields=["asked_at"], name="opt_ins_by_age")]
 
 
 class RefusedUpgrade(models.Model):

@@ -11,7 +11,7 @@ from zoneinfo import available_timezones
 from django.conf import settings
 from django.utils.translation import gettext as _
 
-from consent import held, preferences, states, suppression, wordings
+from consent import held, optins, preferences, states, suppression, wordings
 from consent.answers import ADDRESSES
 from consent.choosing import Key, seen
 from consent.ledger import EVERYTHING
@@ -81,8 +81,15 @@ class Page:
         found = standing.get((self.profile.id, topic.slug, channel))
         answer = found.state if found else ""
         told = wordings.told(records.get(found.record), answer) if found else _unasked(topic)
+        if answer != State.GRANTED and (since := self._asked_for.get((topic.slug, channel))):
+            told = _("You asked for it on %s. It begins once you confirm it by our mail.") % wordings.day(since)
         field = _field(topic.slug, channel)
         return ChannelChoice(field, wordings.channel_name(channel), self.posted.get(field, answer), told)
+
+    @cached_property
+    def _asked_for(self) -> dict[Key, datetime]:
+        """What they are to confirm, and when they asked for it."""
+        return {key: row.asked_at for row in optins.waiting(self.profile, self.now) for key in optins.keys(row)}
 
     def _records(self, standing: Iterable[ConsentState]) -> dict[UUID, ConsentRecord]:
         return ConsentRecord.objects.in_bulk([state.record for state in standing])

@@ -55,11 +55,18 @@ _FIELDS: dict[str, dict[str, _Field]] = {
     "preferences": {"profile": _ID, "epoch": _NUMBER, "at": _TIME},
     # The same page from a link to unsubscribe, which never expires: it can turn down and off, and shows no data.
     "less": {"profile": _ID, "epoch": _NUMBER, "at": _TIME},
+    # Opens the page with the button that confirms what was asked for; the request itself knows whether it was used.
+    "confirm": {"request": _ID, "at": _TIME},
     # Takes back what was just done: the rows `first` to `last` of a chain.
     "undo": {"subject": _ID, "first": _NUMBER, "last": _NUMBER, "at": _TIME},
 }
 PURPOSES = tuple(_FIELDS)
-_LIFETIMES = {"preferences": timedelta(days=90), "less": timedelta(days=1), "undo": timedelta(hours=1)}
+LIFETIMES = {
+    "preferences": timedelta(days=90),
+    "less": timedelta(days=1),
+    "confirm": timedelta(days=7),
+    "undo": timedelta(hours=1),
+}
 
 
 def make(purpose: str, **ids: Any) -> str:
@@ -101,12 +108,12 @@ def _values(purpose: str, data: bytes) -> dict[str, Any]:
 
 
 def _is_over(purpose: str, values: dict[str, Any], now: datetime | None) -> bool:
-    if purpose not in _LIFETIMES:
+    if purpose not in LIFETIMES:
         return False
     if now is None:
         raise TypeError(f"a token for {purpose} expires: say what time it is")
     made_at: datetime = values["at"]
-    return now > made_at + _LIFETIMES[purpose]
+    return now > made_at + LIFETIMES[purpose]
 
 
 def _signature(purpose: str, kid: str, payload: str) -> str:

@@ -12,7 +12,7 @@ from foundation import registry
 from foundation.errors import Conflict, Invalid, Problem
 from staff import audit
 
-FIELDS = ("name", "description", "purpose", "basis", "default", "transactional", "channels")
+FIELDS = ("name", "description", "purpose", "basis", "default", "transactional", "double_opt_in", "channels")
 _SLUG = re.compile(r"[a-z0-9]+(?:[-_][a-z0-9]+)*")
 _CHANNEL = re.compile(r"[a-z][a-z0-9_]{0,19}")
 
@@ -26,6 +26,7 @@ def save(
     basis: str,
     default: bool = False,
     transactional: bool = False,
+    double_opt_in: bool = False,
     channels: Sequence[str],
     reason: str = "",
     now: datetime,
@@ -38,6 +39,7 @@ def save(
         "basis": basis,
         "default": default,
         "transactional": transactional,
+        "double_opt_in": double_opt_in,
         "channels": list(dict.fromkeys(channels)),
         "archived": False,
     }
@@ -83,6 +85,8 @@ def _check(slug: str, values: dict[str, Any]) -> None:
         problems.append(Problem("basis", f"must be one of {', '.join(Topic.Basis.values)}"))
     if not values["channels"] or not all(_CHANNEL.fullmatch(channel) for channel in values["channels"]):
         problems.append(Problem("channels", "must name at least one channel, such as email"))
+    if values["double_opt_in"] and values["transactional"]:
+        problems.append(Problem("double_opt_in", "is for what people choose, and this is sent whatever they choose"))
     problems += [Problem(field, "must not hold a NUL character") for field in values if "\0" in str(values[field])]
     if problems:
         raise Invalid(problems)

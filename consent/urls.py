@@ -13,6 +13,7 @@ urlpatterns = [
     path("preferences/<token>", views.preferences),
     path("preferences/<token>/data/", views.download, name="download"),
     path("preferences/<token>/erase/", views.erase, name="erase"),
+    path("confirm/<token>/", views.confirm, name="confirm"),
     path("unsubscribe/<token>/", views.unsubscribe, name="unsubscribe"),
     # Mail providers post to the address as it stands, or without its slash, and follow no redirect.
     path("unsubscribe/<token>", views.unsubscribe),

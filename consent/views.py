@@ -7,11 +7,11 @@ from typing import Any
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 
-from consent import buttons, choosing, links, tokens, visits, wordings
+from consent import buttons, choosing, links, optins, tokens, visits, wordings
 from consent import preferences as wishes
 from consent.choosing import Act
 from consent.ledger import EVERYTHING
-from consent.models import ConsentRecord, Preference, Topic
+from consent.models import ConsentRecord, OptIn, Preference, Topic
 from consent.page import Page
 from consent.public import page, token_page
 from consent.visits import Visit
@@ -81,6 +81,27 @@ def _stopped(link: Mapping[str, Any], profile: Profile, words: Wordings, pressed
         message=link["message"],
         now=now,
     )
+
+
+@token_page("GET", "HEAD", "POST")
+def confirm(request: HttpRequest, token: str) -> HttpResponse:
+    """One button, and nothing happens before it is pressed: programs open every link that a mail has."""
+    values = tokens.read_at_any_age("confirm", token)
+    asked = OptIn.objects.select_related("profile").filter(id=values["request"]).first() if values else None
+    if values is None:
+        raise Http404
+    now = clock.now()
+    over = asked is None or tokens.read("confirm", token, now=now) is None
+    profile = asked.profile if asked else None
+    with visits.speaking_to(request, profile, wishes.of([profile.id])[profile.id] if profile else None):
+        context: dict[str, Any] = {"over": over, "names": optins.names(asked) if asked else []}
+        if asked and asked.confirmed_at:
+            context |= {"done": True, "again": True}
+        elif asked and not over and request.method == "POST" and request.POST.get("do") == "confirm":
+            outcome = optins.confirm(asked.id, now=now)
+            context |= {"done": True, "again": outcome.again, "refused": outcome.refused, "granted": outcome.granted}
+        context["all_choices"] = links.less_url(asked.profile, now) if asked and context.get("done") else ""
+        return page("consent/confirm.html", context, status=410 if over and not context.get("done") else 200)
 
 
 @token_page("GET", "HEAD", "POST")

@@ -24,6 +24,12 @@ UPDATE consent_refusedupgrade r SET profile_id = m.survivor
 FROM unnest(%(survivors)s::uuid[], %(absorbed)s::uuid[]) AS m(survivor, absorbed)
 WHERE r.profile_id = m.absorbed;
 
+-- name: opt_ins
+-- What they asked for and have not confirmed. Whoever absorbed them was there before.
+UPDATE consent_optin o SET profile_id = m.survivor, made_person = false
+FROM unnest(%(survivors)s::uuid[], %(absorbed)s::uuid[]) AS m(survivor, absorbed)
+WHERE o.profile_id = m.absorbed;
+
 -- name: preferences
 -- The wish for less and the longer pause win; all else is the survivor's, and the absorbed's where they wished nothing.
 INSERT INTO consent_preference AS mine

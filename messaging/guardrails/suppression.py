@@ -32,6 +32,9 @@ class Suppression(Guardrail):
 
 def _verdict(one: Candidate, rows: Sequence[Row]) -> Verdict:
     against = [row for row in rows if row.scope == Row.Scope.ALL or not one.topic.transactional]
+    if one.message.idempotency_key.startswith("house:confirm:"):
+        # Somebody who was erased comes back by their own will, or not: only this mail can tell (ER-02).
+        against = [row for row in against if row.reason != Row.Reason.ERASED]
     if not against:
         return ALLOW
     row = min(against, key=lambda row: row.scope != Row.Scope.ALL)

@@ -14,6 +14,7 @@ VALUES: dict[str, dict[str, Any]] = {
     "preferences": {"profile": PROFILE, "epoch": 3, "at": NOW},
     "less": {"profile": PROFILE, "epoch": 3, "at": NOW},
     "undo": {"subject": PROFILE, "first": 4, "last": 9, "at": NOW},
+    "confirm": {"request": MESSAGE, "at": NOW},
     "inert": {"topic": "news", "channel": "email"},
 }
 
@@ -56,7 +57,12 @@ def test_TK01_a_token_names_nobody_and_fits_into_a_line(purpose: str) -> None:
 
 @pytest.mark.parametrize(
     ("purpose", "lifetime"),
-    [("preferences", timedelta(days=90)), ("undo", timedelta(hours=1)), ("less", timedelta(days=1))],
+    [
+        ("preferences", timedelta(days=90)),
+        ("undo", timedelta(hours=1)),
+        ("less", timedelta(days=1)),
+        ("confirm", timedelta(days=7)),
+    ],
 )
 def test_TK04_a_token_lives_to_the_second(purpose: str, lifetime: timedelta) -> None:
     token = tokens.make(purpose, **VALUES[purpose])
