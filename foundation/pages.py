@@ -1,4 +1,4 @@
-"""What staff pages are made of: facts, tables, stories, flows, a mail in its cage, and parts fetched from apps above."""
+"""What staff pages are made of: facts, tables, stories, flows, a caged mail, and parts fetched from apps above."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -70,7 +70,7 @@ class Story(Part):
 
 @dataclass(frozen=True)
 class Line:
-    """One line of a flow, `depth` steps in. `tag` is the word that opens it ("Wait", "Any of"), `note` what stands behind."""
+    """One line of a flow, `depth` steps in. `tag` is the word that opens it ("Wait", "Any of"), `note` what follows."""
 
     depth: int
     text: str | SafeString
@@ -137,12 +137,16 @@ class Prose(Part):
 
 @dataclass(frozen=True)
 class Verb:
-    """A button on a page: `key` is what it sends, `question` is asked first where the act is hard to take back."""
+    """A button on a page: `key` is what it sends, `question` is asked first where the act is hard to take back.
+
+    With an `address` it is a link that leads there, and sends nothing.
+    """
 
     key: str
     label: str
     question: str = ""
     danger: bool = False
+    address: str = ""
 
 
 @dataclass(frozen=True)

@@ -170,7 +170,7 @@ def _there(segments: QuerySet) -> QuerySet:
 
 
 def find(slug: str) -> Segment:
-    segment = _there(SegmentView.queryset.filter(slug=slug)).first()
+    segment: Segment | None = _there(SegmentView.queryset.filter(slug=slug)).first()
     if segment is None:
         raise Http404(f"There is no segment {slug!r}.")
     return segment

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from rest_framework.test import APIClient
@@ -23,6 +23,11 @@ def client_with(*scopes: str, name: str = "Website", now: datetime | None = None
     client.credentials(HTTP_AUTHORIZATION=f"Bearer {secret}")
     client.default_format = "json"
     return client
+
+
+def send_raw(client: APIClient, method: str, address: str, raw: bytes, content_type: str = "application/json") -> Any:
+    """Sends a body as it is, whatever it is."""
+    return client.generic(method, address, cast(Any, raw), content_type=content_type)
 
 
 @pytest.fixture

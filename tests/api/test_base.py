@@ -29,7 +29,7 @@ from foundation.rest import Fields, JSONObject, Text, bounded
 from staff import actors, audit, idempotency, keys
 from staff.models import AuditEntry, IdempotentAnswer, Key, Team
 from staff.rest import Resource
-from tests.api.conftest import client_with
+from tests.api.conftest import client_with, send_raw
 
 
 class TeamFields(Fields):
@@ -159,7 +159,7 @@ class TestProblems:
     def _about(self, answer, status: int) -> dict:
         assert answer.status_code == status
         assert answer["Content-Type"] == "application/problem+json"
-        body = answer.json()
+        body: dict[str, Any] = answer.json()
         assert body["status"] == status
         assert {"type", "title", "status", "detail"} <= body.keys()
         assert body["detail"]
@@ -235,21 +235,21 @@ class TestProblems:
         ],
     )
     def test_JS01_bodies_that_cannot_be_kept_are_400(self, api: APIClient, raw: bytes) -> None:
-        body = self._about(api.generic("POST", TEAMS, raw, content_type="application/json"), 400)
+        body = self._about(send_raw(api, "POST", TEAMS, raw), 400)
         assert body["errors"]
         assert not Team.objects.exists()
 
     def test_JS01_a_value_that_cannot_be_kept_is_named_by_its_path(self, api: APIClient) -> None:
         raw = b'{"slug": "a", "name": "A", "details": {"list": [1, {"x": "\\u0000"}]}}'
-        body = self._about(api.generic("POST", TEAMS, raw, content_type="application/json"), 400)
+        body = self._about(send_raw(api, "POST", TEAMS, raw), 400)
         assert [error["path"] for error in body["errors"]] == ["details.list[1].x"]
 
     def test_a_body_that_is_no_JSON_is_415(self, api: APIClient) -> None:
-        self._about(api.generic("POST", TEAMS, b"slug=a", content_type="application/x-www-form-urlencoded"), 415)
+        self._about(send_raw(api, "POST", TEAMS, b"slug=a", "application/x-www-form-urlencoded"), 415)
 
     def test_a_body_too_large_is_413(self, api: APIClient) -> None:
         raw = json.dumps({"slug": "a", "name": "x" * 1_000_001}).encode()
-        self._about(api.generic("POST", TEAMS, raw, content_type="application/json"), 413)
+        self._about(send_raw(api, "POST", TEAMS, raw), 413)
 
     @pytest.mark.parametrize("address", ["%00/", "?name=%00", "?cursor=%00", "?%00=1", "?limit=%00"])
     def test_JS01_a_nul_in_an_address_is_refused(self, api: APIClient, address: str) -> None:

@@ -58,7 +58,7 @@ def _agrees(shown: Any, got: Any) -> bool:
         )
     if isinstance(shown, list):
         return len(shown) == len(got) and all(map(_agrees, shown, got))
-    return shown == got
+    return bool(shown == got)
 
 
 def test_every_example_is_answered_as_the_page_says(db: None, now) -> None:

@@ -1,7 +1,6 @@
 """What is made without a name is called by its slug in words."""
 
 from datetime import datetime
-from typing import Any
 
 import pytest
 from rest_framework.test import APIClient
@@ -13,7 +12,7 @@ from tests.api.test_races import MADE, TOPIC
 @pytest.mark.parametrize("resource", ["journeys", "segments", "templates"])
 def test_without_a_name_it_is_called_by_its_slug_in_words(api: APIClient, now: datetime, resource: str) -> None:
     topics.save("news", **TOPIC, now=now)
-    body: dict[str, Any] = {key: value for key, value in MADE[resource].items() if key != "name"}
+    body = {key: value for key, value in MADE[resource].items() if key != "name"}
     home = f"/api/v1/{resource}/"
     assert api.post(home, body | {"slug": "first-steps"}).json()["name"] == "First steps"
     del body["slug"]

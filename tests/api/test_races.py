@@ -14,16 +14,25 @@ from tests.api.conftest import client_with
 
 AT_ONCE = 4
 EVERYBODY: dict[str, Any] = {"all": []}
-TOPIC = {"name": "Tips", "description": "A tip.", "purpose": "To help.", "basis": "consent", "channels": ["email"]}
-TEMPLATE = {
+TOPIC: dict[str, Any] = {
+    "name": "Tips",
+    "description": "A tip.",
+    "purpose": "To help.",
+    "basis": "consent",
+    "channels": ["email"],
+}
+TEMPLATE: dict[str, Any] = {
     "name": "Hello",
     "channel": "email",
     "topic": "news",
     "subject": "Hello",
     "blocks": [{"kind": "text", "text": "Hello"}],
 }
-DOCUMENT = {"entry": {"trigger": {"kind": "event", "name": "signed_up"}}, "steps": [{"key": "end", "kind": "exit"}]}
-MADE = {
+DOCUMENT: dict[str, Any] = {
+    "entry": {"trigger": {"kind": "event", "name": "signed_up"}},
+    "steps": [{"key": "end", "kind": "exit"}],
+}
+MADE: dict[str, dict[str, Any]] = {
     "segments": {"slug": "x", "definition": EVERYBODY},
     "topics": {"slug": "x", **TOPIC},
     "templates": {"slug": "x", **TEMPLATE},

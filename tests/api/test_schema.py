@@ -3,6 +3,7 @@
 import json
 from functools import cache
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from django.apps import apps
@@ -20,28 +21,30 @@ from staff import keys, roles, scopes
 from staff.authentication import BearerKey, HasScope
 from staff.models import Key, User
 from staff.rest import Resource
-from tests.api.conftest import client_with
+from tests.api.conftest import client_with, send_raw
 
 BODIES = (b"{", b"[]", b"null", b'"x"', b"5", b'{"definition": {"all": [7]}}', b'{"a": "\\u0000"}', b"\xff\xfe")
 SNAPSHOT = Path(__file__).parent / "operations.txt"
 
 
 @cache
-def schema() -> dict:
+def schema() -> dict[str, Any]:
     GENERATOR_STATS.reset()
-    return SchemaGenerator().get_schema(request=None, public=True)
+    made: dict[str, Any] = SchemaGenerator().get_schema(request=None, public=True)
+    return made
 
 
 def operations() -> list[tuple[str, str]]:
     return [(method, path) for path, item in schema()["paths"].items() for method in item]
 
 
-def views() -> list[tuple[URLPattern, type, str, str]]:
+def views() -> list[tuple[URLPattern, type[Resource], str, str]]:
     """Each route's pattern, view, method and action."""
+    routes = [(pattern, cast(Any, pattern.callback)) for pattern in composed.router.urls]
     return [
-        (pattern, pattern.callback.cls, method, action)
-        for pattern in composed.router.urls
-        for method, action in pattern.callback.actions.items()
+        (cast(URLPattern, pattern), view.cls, method, action)
+        for pattern, view in routes
+        for method, action in view.actions.items()
         if method != "head"
     ]
 
@@ -105,7 +108,8 @@ def test_every_operation_tells_of_problems_and_writes_may_be_repeated() -> None:
 
 def test_AZ03_every_field_is_named_by_hand() -> None:
     def below(cls: type) -> set[type]:
-        return {cls}.union(*(below(sub) for sub in cls.__subclasses__()))
+        subclasses: list[type] = cls.__subclasses__()
+        return {cls}.union(*(below(sub) for sub in subclasses))
 
     ours = [cls for cls in below(serializers.BaseSerializer) if ".api" in cls.__module__]
     assert ours
@@ -172,6 +176,6 @@ class TestAccess:
     def test_JS01_no_body_whatever_breaks_a_route(self, db: None, method: str, path: str) -> None:
         client = client_with()
         for raw in BODIES:
-            answer = client.generic(method.upper(), _address(path), raw, content_type="application/json")
+            answer = send_raw(client, method.upper(), _address(path), raw)
             assert answer.status_code < 500, raw
             assert answer.status_code < 400 or answer["Content-Type"] == "application/problem+json"

@@ -2,6 +2,7 @@
 
 import re
 from datetime import datetime
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group
@@ -15,7 +16,7 @@ from staff.models import AuditEntry, Key, Team, User
 pytestmark = pytest.mark.django_db
 
 
-def signed_in(*groups: str, **fields: object) -> Client:
+def signed_in(*groups: str, **fields: Any) -> Client:
     user = User.objects.create_user("olga", is_staff=True, **fields)
     user.groups.set(Group.objects.filter(name__in=groups))
     client = Client()

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.contrib import admin
 from django.contrib.auth.models import Group, Permission
 from django.db import connection
+from django.db.models import Model
 from django.test import Client
 from django.urls import reverse
 
@@ -19,7 +20,7 @@ pytestmark = pytest.mark.django_db
 SCREENS = sorted((model for model in admin.site._registry), key=lambda model: model._meta.label)
 
 
-def _label(model) -> str:
+def _label(model: type[Model]) -> str:
     return model._meta.label_lower
 
 
