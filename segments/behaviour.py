@@ -5,7 +5,7 @@ wholly within a window is counted from them; of a day that an edge of the window
 windows are exact to the microsecond.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -33,8 +33,11 @@ class Where:
     property: str = fields.asks(fields.name, look=fields.Look("Property", of="property"))
     compare: Comparison = fields.asks(comparing.comparison, keys=("op", "value"))
 
+    def operand(self, q: Question, event: str) -> Json:
+        return Json.at(f"{event}.properties", q.bind(self.property, "text"))
+
     def holds(self, q: Question, event: str) -> str:
-        return self.compare.holds(Json.at(f"{event}.properties", q.bind(self.property, "text")), q)
+        return self.compare.holds(self.operand(q, event), q)
 
     def __str__(self) -> str:
         return f"{self.property} {self.compare}"
@@ -157,8 +160,8 @@ def countable(q: Question, where: tuple[Where, ...], within: Span) -> bool:
     return not (where or within.since or per_asked(q, within))
 
 
-def days(q: Question, names: tuple[str, ...], within: Span, column: str, *, everyone: bool = False) -> str:
-    """What was done within the span, as a relation of `key`, `name_id`, `day`, `n` and the `column` that is wanted.
+def days(q: Question, names: tuple[str, ...], within: Span, columns: Iterable[str], *, everyone: bool = False) -> str:
+    """What was done within the span, as a relation of `key`, `name_id`, `day` and the `columns` that are wanted.
 
     A row is a person's day, or an event of a day that an edge of the span cuts. Rows whose `n` is 0 say nothing.
     """
@@ -166,7 +169,7 @@ def days(q: Question, names: tuple[str, ...], within: Span, column: str, *, ever
         return "(SELECT profile_id AS key, name_id, day, n, first_at, last_at FROM profiles_eventday WHERE false)"
     if q.among is None or everyone:
         return _apart(q, names, within)
-    return _at_once(q, names, within, column)
+    return _at_once(q, names, within, columns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,17 +223,20 @@ def _apart(q: Question, names: tuple[str, ...], within: Span) -> str:
     return f"({' UNION ALL '.join(parts)})"
 
 
-def _at_once(q: Question, names: tuple[str, ...], within: Span, column: str) -> str:
+def _at_once(q: Question, names: tuple[str, ...], within: Span, columns: Iterable[str]) -> str:
     """Over some people: each row looked up once, and the events of a cut day where one is met."""
-    nothing, of_events = _OF_A_CUT_DAY[column]
-    cut = [
-        f"WHEN d.day = {edge.day} AND {edge.cuts}"
-        f" THEN (SELECT {of_events} FROM profiles_event e WHERE {edge.events(q)})"
-        for edge in _edges(q, within)
-    ]
-    value = f"CASE WHEN {_inside(q, within)} THEN d.{column} {' '.join(cut)} ELSE {nothing} END AS {column}"
+    edges, inside = _edges(q, within), _inside(q, within)
+    values = []
+    for column in columns:
+        nothing, of_events = _OF_A_CUT_DAY[column]
+        cut = [
+            f"WHEN d.day = {edge.day} AND {edge.cuts}"
+            f" THEN (SELECT {of_events} FROM profiles_event e WHERE {edge.events(q)})"
+            for edge in edges
+        ]
+        values.append(f"CASE WHEN {inside} THEN d.{column} {' '.join(cut)} ELSE {nothing} END AS {column}")
     reach = f"{_reach(q, names, within)}{q.only('d.profile_id')}"
-    return f"(SELECT d.profile_id AS key, d.name_id, d.day, {value} {_COUNTS} WHERE {reach})"
+    return f"(SELECT d.profile_id AS key, d.name_id, d.day, {', '.join(values)} {_COUNTS} WHERE {reach})"
 
 
 def _reach(q: Question, names: tuple[str, ...], within: Span) -> str:
@@ -264,23 +270,28 @@ def figure(
     of_events: str,
     column: str = "n",
 ) -> str:
-    """A figure of a person, as a column: worked out from a `column` of the counts `r` where they can tell, else of `e`.
+    """A figure of a person, as a column: worked out from a `column` of the counts where they can tell, else of events.
 
-    Of some people, all figures of one span come from one pass over their counts.
+    Both are relations `r`. All figures of one span come from one pass.
     """
     if not countable(q, where, within):
-        raw = events(q, names, where, within)
-        table = f"SELECT {raw.key} AS key, {of_events} AS figure {raw.source} GROUP BY 1"
-        return f"{q.table(table, by_person=raw.by_person)}.figure"
+        return of_those(q, events(q, names, where, within), of_events)
     if q.among is None:
-        table = f"SELECT r.key, {of_days} AS figure FROM {days(q, names, within, column)} r GROUP BY 1"
+        table = f"SELECT r.key, {of_days} AS figure FROM {days(q, names, within, (column,))} r GROUP BY 1"
         return f"{q.table(table)}.figure"
 
-    def build(wanted: Sequence[tuple[str, ...]]) -> str:
-        return days(q, tuple(dict.fromkeys(name for some in wanted for name in some)), within, column)
+    def build(wanted: Sequence[tuple[tuple[str, ...], str]]) -> str:
+        every = tuple(dict.fromkeys(name for some, _ in wanted for name in some))
+        return days(q, every, within, dict.fromkeys(column for _, column in wanted))
 
     mine = f"{of_days} FILTER (WHERE {named(q, names, 'r.name_id')})"
-    return q.shared(build, (within, column), names, mine)
+    return q.shared(build, within, (names, column), mine)
+
+
+def of_those(q: Question, raw: Events, of_events: str) -> str:
+    """A figure of a person's events `r`, as a column."""
+    relation = f"(SELECT {raw.key} AS key, e.occurred_at, e.name_id, e.properties {raw.source})"
+    return q.shared(lambda _: relation, raw, None, of_events, by_person=raw.by_person)
 
 
 def tally(q: Question, names: tuple[str, ...], where: tuple[Where, ...], within: Span) -> str:
@@ -293,35 +304,110 @@ def tally_of_all(q: Question, names: tuple[str, ...], where: tuple[Where, ...], 
     if where:
         raw = events(q, names, where, within, everyone=True)
         return f"SELECT {raw.key} AS key, count(*) AS n {raw.source} GROUP BY 1"
-    return f"SELECT r.key, sum(r.n) AS n FROM {days(q, names, within, 'n', everyone=True)} r GROUP BY 1"
+    return f"SELECT r.key, sum(r.n) AS n FROM {days(q, names, within, ('n',), everyone=True)} r GROUP BY 1"
 
 
 def extreme(q: Question, names: tuple[str, ...], which: str, within: Span) -> str:
     """When a person did it last, or first, within the span; NULL for who never did."""
     pick = "max" if which == "last" else "min"
-    of_days, of_events = f"{pick}(r.{which}_at)", f"{pick}(e.occurred_at)"
+    of_days, of_events = f"{pick}(r.{which}_at)", f"{pick}(r.occurred_at)"
     return figure(q, names, (), within, of_days=of_days, of_events=of_events, column=f"{which}_at")
 
 
 def kinds_done(q: Question, names: tuple[str, ...], where: tuple[Where, ...], within: Span) -> str:
     """How many different things a person did, by the name that each has today."""
     of_days = f"count(DISTINCT CASE WHEN r.n > 0 THEN {q.names.today(q, 'r.name_id')} END)"
-    of_events = f"count(DISTINCT {q.names.today(q, 'e.name_id')})"
+    of_events = f"count(DISTINCT {q.names.today(q, 'r.name_id')})"
     return figure(q, names, where, within, of_days=of_days, of_events=of_events)
 
 
 def days_active(q: Question, names: tuple[str, ...], where: tuple[Where, ...], within: Span) -> str:
     """On how many days, in the project's zone, a person did it."""
-    of_events = f"count(DISTINCT (e.occurred_at AT TIME ZONE {q.zone})::date)"
+    of_events = f"count(DISTINCT (r.occurred_at AT TIME ZONE {q.zone})::date)"
     if zone_name() == "UTC":  # the days of the counts
         of_days = "count(DISTINCT CASE WHEN r.n > 0 THEN r.day END)"
         return figure(q, names, where, within, of_days=of_days, of_events=of_events)
-    raw = events(q, names, where, within)
-    table = f"SELECT {raw.key} AS key, {of_events} AS figure {raw.source} GROUP BY 1"
-    return f"{q.table(table, by_person=raw.by_person)}.figure"
+    return of_those(q, events(q, names, where, within), of_events)
 
 
 def any_before(q: Question, names: tuple[str, ...], end: datetime) -> str:
     """Whether the person did it before `end`: one look at the person's counts, whose first times are exact."""
     test = f"d.profile_id = p.id AND {named(q, names, 'd.name_id')} AND d.first_at < {q.moment(end)}"
     return f"((SELECT true {_COUNTS} WHERE {test} LIMIT 1) IS TRUE)"
+
+
+# ── When time alone may change it ────────────────────────────────────────────────────────────────────────────────────
+def later(q: Question, moment: str, by: timedelta) -> str:
+    """`moment + by`, as SQL. In seconds: a day of an interval is as long as the session's zone makes it."""
+    return f"({moment} + make_interval(secs => {q.bind(by.total_seconds(), 'float8')}))"
+
+
+def ahead(q: Question, moment: str) -> str:
+    """`moment` if it is yet to come, else NULL, as SQL."""
+    return f"CASE WHEN {moment} > {q.moment(q.at)} THEN {moment} END"
+
+
+def oldest(q: Question, names: tuple[str, ...], where: tuple[Where, ...], within: Span) -> str:
+    """When a person did it first within the span, as a column."""
+    return figure(q, names, where, within, of_days="min(r.first_at)", of_events="min(r.occurred_at)", column="first_at")
+
+
+def newest(q: Question, names: tuple[str, ...], where: tuple[Where, ...], within: Span, place: int = 1) -> str:
+    """When a person did it last within the span, as SQL; or the `place`-th time from the last, or a little before that.
+
+    NULL for who did it less often.
+    """
+    if not countable(q, where, within):
+        latest = "max(r.occurred_at)" if place == 1 else "array_agg(r.occurred_at ORDER BY r.occurred_at DESC)"
+        found = of_those(q, events(q, names, where, within), latest)
+        return found if place == 1 else f"({found})[{place}]"
+    if place == 1:
+        return figure(q, names, where, within, of_days="max(r.last_at)", of_events="", column="last_at")
+    # So many of the latest days hold at least so many times, none of them before the first of these days.
+    n = tally(q, names, where, within)
+    days = figure(
+        q,
+        names,
+        where,
+        within,
+        of_days="array_agg(r.first_at ORDER BY r.first_at DESC NULLS LAST)",
+        of_events="",
+        column="first_at",
+    )
+    found = f"coalesce(({days})[{place}], {oldest(q, names, where, within)})"
+    return f"CASE WHEN {n} >= {place} THEN {found} END"
+
+
+def turns(
+    q: Question, names: tuple[str, ...], where: tuple[Where, ...], within: Span, leaves: timedelta | None = None
+) -> list[str]:
+    """When an event of the span may come to fit the comparisons, or no longer, where these look at the time.
+
+    `leaves`: how long after it happened an event leaves the span.
+    """
+    still = tuple(one for one in where if not one.compare.moves)
+    raw = events(q, names, still, within)
+    moments = [
+        of_those(q, raw, f"min({ahead(q, turn)})")
+        for one in where
+        if one.compare.moves
+        for turn in one.compare.turns(one.operand(q, "r").moment(q), q)
+    ]
+    if leaves is not None:
+        moments.append(later(q, of_those(q, raw, "min(r.occurred_at)"), leaves))
+    return moments
+
+
+def to_come(q: Question, people: str) -> str:
+    """When the next of what is dated after the question's moment comes about, of these `people` (an array in SQL)."""
+    at = q.moment(q.at)
+    cut = (
+        "(SELECT min(e.occurred_at) FROM profiles_event e WHERE e.profile_id = d.profile_id AND e.name_id = d.name_id"
+        f" AND e.occurred_at > {at} AND e.occurred_at <= d.last_at)"
+    )
+    table = q.table(
+        f"SELECT d.profile_id AS key, min(CASE WHEN d.first_at > {at} THEN d.first_at ELSE {cut} END) AS at {_COUNTS}"
+        f" WHERE d.profile_id = ANY({people}) AND d.day >= {q.bind(_midnight(q.at).date(), 'date')} AND d.last_at > {at}"
+        " GROUP BY 1"
+    )
+    return f"{table}.at"

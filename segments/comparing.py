@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from math import ceil, floor
 from typing import Any, Protocol
 
 from segments import fields
@@ -19,6 +20,7 @@ Value = Any  # str, Decimal, bool, datetime, Duration, or a tuple of such
 _TWINS = {"is_not": "is", "not_in": "in", "not_contains": "contains", "is_not_set": "is_set"}
 _NUMBERS = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
 _RELATIVE = ("within_last", "more_than_ago", "within_next", "more_than_ahead")
+_MOST = 1_000_000_000  # nobody does anything more often
 OPERATORS = (
     *("is", "is_not", "in", "not_in", "contains", "not_contains", "starts_with", "ends_with"),
     *(*_NUMBERS, "between"),
@@ -237,6 +239,36 @@ class Comparison:
             case "between":
                 return bool(self.value[0] <= number <= self.value[1])
         raise ValueError(f"{self.op} is no comparison of numbers")
+
+    # ── When time alone may change it ────────────────────────────────────────────────────────────────────────────────
+    def turns(self, moment: str, q: Question) -> list[str]:
+        """When the answer about a stored moment changes as time passes, as SQL, if it looks at the time."""
+        if self.op not in _RELATIVE:
+            return []
+        length = f"make_interval(secs => {q.bind(self.value.length.total_seconds(), 'float8')})"
+        return {
+            "within_last": [moment, f"({moment} + {length})"],
+            "more_than_ago": [f"({moment} + {length})"],
+            "within_next": [f"({moment} - {length})", moment],
+            "more_than_ahead": [f"({moment} - {length})"],
+        }[self.op]
+
+    @property
+    def places(self) -> list[int]:
+        """The numbers n such that the answer about a whole number changes as that falls from n to n - 1."""
+        if self.op in ("is_set", "is_not_set"):
+            return []
+        bounds = self.value if self.op == "between" else (self.value,)
+        places = {
+            "gt": lambda low: [floor(low) + 1],
+            "lte": lambda low: [floor(low) + 1],
+            "gte": lambda low: [ceil(low)],
+            "lt": lambda low: [ceil(low)],
+            "between": lambda low, high: [ceil(low), floor(high) + 1],
+            "is": lambda low: [int(low), int(low) + 1] if low == int(low) else [],
+            "is_not": lambda low: [int(low), int(low) + 1] if low == int(low) else [],
+        }[self.op](*bounds)
+        return sorted({place for place in places if 1 <= place < _MOST})
 
     # ── In words ─────────────────────────────────────────────────────────────────────────────────────────────────────
     def __str__(self) -> str:

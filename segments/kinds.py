@@ -82,6 +82,14 @@ class Leaf(ABC):
     @abstractmethod
     def needs(self) -> Needs: ...
 
+    def changes(self, q: Question) -> list[str]:
+        """When time alone may change the answer, as SQL: moments after `q.at`, or NULL for never.
+
+        One that comes too early costs a question more; one that comes too late is an error. What is dated ahead of
+        `q.at` is no concern of a leaf's. Only asked about some people.
+        """
+        return []
+
     def tell(self, *found: Any) -> str:
         """What was found of a person, in words; "" where it says no more than the answer. Takes `Answer.found`."""
         return ""

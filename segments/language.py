@@ -13,10 +13,10 @@ from typing import Any
 from uuid import UUID
 
 from foundation.errors import Invalid, Problem
-from segments import fields, kinds
+from segments import behaviour, fields, kinds
 from segments.kinds import Leaf, Needs
 from segments.places import DEPTH, NODES, Place, Scope
-from segments.question import TRUE, Asked, Names, Question, both, either
+from segments.question import TRUE, Asked, Names, Question, both, earliest, either
 
 __all__ = ["Asked", "Condition", "Finding", "Scope", "parse"]
 
@@ -100,6 +100,22 @@ class Condition:
             return set()
         q = Question(at, self.names(), asked=asked)
         return {row[0] for row in q.rows(["w.key"], self.holds(q))}
+
+    def next_changes(self, among: Collection[UUID], *, at: datetime) -> dict[UUID, datetime]:
+        """When, after `at`, the answer for each of these people may next change by time alone: never later than it does.
+
+        Who is missing has an answer that stands until something is new. Conditions that ask about everybody know
+        nothing of it.
+        """
+        if not among:
+            return {}
+        q = Question(at, self.names(), among=among)
+        soonest = earliest([*self.changes(q), behaviour.to_come(q, q.people)])
+        return {person: moment for person, moment in q.rows(["p.id", soonest]) if moment is not None}
+
+    def changes(self, q: Question) -> list[str]:
+        """When the answer may next change by time alone, as moments in SQL (`Leaf.changes`)."""
+        return [moment for _, leaf in self._leaves if leaf.needs().time for moment in leaf.changes(q)]
 
     def holds(self, q: Question) -> str:
         """The condition within a question: true or false for each person, never NULL."""

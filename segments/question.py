@@ -14,7 +14,7 @@ from uuid import UUID
 import psycopg
 from django.db import connection, transaction
 
-from segments.moments import zone_name
+from segments.moments import INSTANT, zone_name
 
 TRUE, FALSE = "true", "false"
 # Over everybody: hash in memory, and never loop over one table for each row of another, which a wrong estimate (there
@@ -104,13 +104,14 @@ class _Shared:
 
     alias: str
     build: Callable[[Sequence[Any]], str]
+    by_person: bool
     wanted: list[Any] = field(default_factory=list)
     columns: list[str] = field(default_factory=list)
 
     def join(self) -> str:
         columns = ", ".join(f"{column} AS c{number}" for number, column in enumerate(self.columns))
         body = f"SELECT r.key, {columns} FROM {self.build(self.wanted)} r GROUP BY 1"
-        return f"LEFT JOIN ({body}) {self.alias} ON {self.alias}.key = p.id"
+        return f"LEFT JOIN ({body}) {self.alias} ON {self.alias}.key = {'p.id' if self.by_person else 'w.key'}"
 
 
 class Question:
@@ -156,6 +157,11 @@ class Question:
         return self.bind(value, "timestamptz")
 
     @property
+    def after(self) -> datetime:
+        """The end of what is seen: the first moment that is not."""
+        return shifted(self.at, INSTANT)
+
+    @property
     def zone(self) -> str:
         return self.bind(zone_name(), "text")
 
@@ -170,13 +176,21 @@ class Question:
             self._joins.append(f"LEFT JOIN ({body}) {found} ON {found}.key = {'p.id' if by_person else 'w.key'}")
         return found
 
-    def shared(self, build: Callable[[Sequence[Any]], str], about: Hashable, what: Any, column: str) -> str:
+    def shared(
+        self,
+        build: Callable[[Sequence[Any]], str],
+        about: Hashable,
+        what: Any,
+        column: str,
+        *,
+        by_person: bool = True,
+    ) -> str:
         """A column of a table that leaves of one kind share: the reference to it.
 
-        `build` makes the table's relation `r`, with a `key`, for all `what` that was asked `about` the same; one pass
-        over it answers them all.
+        `build` makes the table's relation `r`, with a `key` as in `table`, for all `what` that was asked `about` the
+        same; one pass over it answers them all.
         """
-        table = self._shared.setdefault(about, _Shared(f"s{len(self._shared)}", build))
+        table = self._shared.setdefault(about, _Shared(f"s{len(self._shared)}", build, by_person))
         table.wanted.append(what)
         if column not in table.columns:
             table.columns.append(column)
@@ -258,6 +272,12 @@ def either(parts: Sequence[str]) -> str:
 
 def both(parts: Sequence[str]) -> str:
     return f"({' AND '.join(parts)})" if parts else TRUE
+
+
+def earliest(moments: Iterable[str]) -> str:
+    """The least of these moments, as SQL; NULL where none comes before the end of what a calendar can say."""
+    never = "timestamptz '9999-12-30 00:00:00Z'"
+    return f"nullif(least({', '.join([*dict.fromkeys(moments), never])}), {never})"
 
 
 def shifted(at: datetime, by: timedelta) -> datetime:

@@ -19,6 +19,9 @@ class Sugar(Leaf):
     def answer(self, q: Question) -> Answer:
         return self.rewritten().answer(q)
 
+    def changes(self, q: Question) -> list[str]:
+        return self.rewritten().changes(q)
+
     def needs(self) -> Needs:
         return self.rewritten().needs()
 

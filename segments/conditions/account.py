@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from segments import comparing, fields
+from segments.behaviour import ahead
 from segments.comparing import Comparison, Json, Operand, Text
 from segments.fields import Look
 from segments.kinds import KINDS, Answer, Leaf, Needs
@@ -28,14 +29,18 @@ class Account(Leaf):
     compare: Comparison = fields.asks(comparing.comparison, keys=("op", "value"))
 
     def answer(self, q: Question) -> Answer:
-        operand: Operand
+        operand = self._operand(q)
+        value = operand.value if isinstance(operand, Json) else f"to_jsonb({_COLUMNS[self.name]})"
+        return Answer(self.compare.holds(operand, q), (f"({value})::text",))
+
+    def changes(self, q: Question) -> list[str]:
+        return [ahead(q, turn) for turn in self.compare.turns(self._operand(q).moment(q), q)]
+
+    def _operand(self, q: Question) -> Operand:
         q.account()
         if self.name in _COLUMNS:
-            operand, value = Text(_COLUMNS[self.name]), f"to_jsonb({_COLUMNS[self.name]})"
-        else:
-            operand = Json.at("a.attributes", q.bind(self.name, "text"))
-            value = operand.value
-        return Answer(self.compare.holds(operand, q), (f"({value})::text",))
+            return Text(_COLUMNS[self.name])
+        return Json.at("a.attributes", q.bind(self.name, "text"))
 
     def clause(self) -> str:
         return f"whose company’s {self.name} {self.compare}"

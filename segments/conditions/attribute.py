@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from segments import comparing, fields
+from segments.behaviour import ahead
 from segments.comparing import Comparison, Json, Moment, Operand, Text
 from segments.fields import Look
 from segments.kinds import KINDS, Answer, Leaf, Needs
@@ -39,15 +40,20 @@ class Attribute(Leaf):
     compare: Comparison = fields.asks(comparing.comparison, keys=("op", "value"))
 
     def answer(self, q: Question) -> Answer:
-        operand: Operand
-        if self.name in _TEXTS:
-            operand, value = Text(_TEXTS[self.name]), f"to_jsonb({_TEXTS[self.name]})"
-        elif self.name in _MOMENTS:
-            operand, value = Moment(_MOMENTS[self.name]), f"to_jsonb({_MOMENTS[self.name]})"
-        else:
-            operand = Json.at("p.attributes", q.bind(self.name, "text"))
-            value = operand.value
+        operand = self._operand(q)
+        column = _TEXTS.get(self.name) or _MOMENTS.get(self.name)
+        value = operand.value if isinstance(operand, Json) else f"to_jsonb({column})"
         return Answer(self.compare.holds(operand, q), (f"({value})::text",))
+
+    def changes(self, q: Question) -> list[str]:
+        return [ahead(q, turn) for turn in self.compare.turns(self._operand(q).moment(q), q)]
+
+    def _operand(self, q: Question) -> Operand:
+        if self.name in _TEXTS:
+            return Text(_TEXTS[self.name])
+        if self.name in _MOMENTS:
+            return Moment(_MOMENTS[self.name])
+        return Json.at("p.attributes", q.bind(self.name, "text"))
 
     def clause(self) -> str:
         return f"whose {self.name} {self.compare}"

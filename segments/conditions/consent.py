@@ -53,6 +53,15 @@ class Consent(Leaf):
             return Answer(f"({table}.state IS NULL)", (f"{table}.state",))
         return Answer(f"({table}.state = {q.bind(self.state, 'text')}) IS TRUE", (f"{table}.state",))
 
+    def changes(self, q: Question) -> list[str]:
+        # Of two decisions of one moment the later one counts from an instant after it.
+        at = q.moment(q.at)
+        table = q.table(
+            "SELECT c.profile_id AS key, min(c.since) AS since FROM consent_consentstate c"
+            f" WHERE c.since > {at}{q.only('c.profile_id')} GROUP BY 1"
+        )
+        return [f"{table}.since"]
+
     def clause(self) -> str:
         return f"who {_SAID[self.state]} “{wording.spoken(self.topic)}” by {self.channel}"
 

@@ -43,6 +43,19 @@ class Event(Leaf):
         n = behaviour.tally(q, self.name, self.where, behaviour.span(self.window, q.at))
         return Answer(self.count.number_holds(n, q, absent=NONE), (f"coalesce({n}, 0)",))
 
+    def changes(self, q: Question) -> list[str]:
+        span = behaviour.span(self.window, q.at)
+        leaves = self.window.duration.length if isinstance(self.window, Last) else None
+        if any(where.compare.moves for where in self.where):
+            return behaviour.turns(q, self.name, self.where, span, leaves)
+        if leaves is None:
+            return []
+        # As time passes the count only falls: the answer changes when so many are left.
+        return [
+            behaviour.later(q, behaviour.newest(q, self.name, self.where, span, place), leaves)
+            for place in self.count.places
+        ]
+
     def clause(self) -> str:
         if self.count == Comparison("is", NONE):
             return f"who did not do {self._what()}{self.window or ''}"

@@ -92,15 +92,28 @@ class Measure(Leaf):
 
     def answer(self, q: Question) -> Answer:
         if self.of.what == "avg":
-            table = self._table(q, f"sum({self._number(q)}) AS total, count({self._number(q)}) AS n")
-            holds = self.compare.number_holds(f"{table}.total", q, per=f"{table}.n")
-            return Answer(holds, (f"{table}.total / nullif({table}.n, 0)",))
+            total, n = (self._of(q, f"{what}({self._number(q)})") for what in ("sum", "count"))
+            return Answer(self.compare.number_holds(total, q, per=n), (f"{total} / nullif({n}, 0)",))
         number = self._figure(q)
         if self.of.what in ("min", "max"):
             return Answer(self.compare.number_holds(number, q), (number,))
         # Of what is never missing, "is known" holds for everybody: the 0 counts.
         asked = f"coalesce({number}, 0)" if self.compare.op in ("is_set", "is_not_set") else number
         return Answer(self.compare.number_holds(asked, q, absent=_NOTHING), (f"coalesce({number}, 0)",))
+
+    def changes(self, q: Question) -> list[str]:
+        span = behaviour.span(self.window, q.at)
+        leaves = self.window.duration.length if isinstance(self.window, Last) else None
+        if any(where.compare.moves for where in self.where):
+            return behaviour.turns(q, self.name, self.where, span, leaves)
+        if leaves is None:
+            return []
+        oldest = behaviour.later(q, behaviour.oldest(q, self.name, self.where, span), leaves)
+        if self.of.what not in ("distinct", "days"):
+            return [oldest]
+        # These only fall as time passes: below the least number that matters nothing changes any more.
+        places = self.compare.places
+        return [f"CASE WHEN {self._figure(q)} >= {places[0]} THEN {oldest} END"] if places else []
 
     def _figure(self, q: Question) -> str:
         within = behaviour.span(self.window, q.at)
@@ -110,15 +123,15 @@ class Measure(Leaf):
             if self.of.property == OWN_NAME:
                 return behaviour.kinds_done(q, self.name, self.where, within)
             value = self._value(q)
-            return f"{self._table(q, f'count(DISTINCT {value}) FILTER (WHERE {Json(value).present}) AS n')}.n"
-        return f"{self._table(q, f'{self.of.what}({self._number(q)}) AS n')}.n"
+            return self._of(q, f"count(DISTINCT {value}) FILTER (WHERE {Json(value).present})")
+        return self._of(q, f"{self.of.what}({self._number(q)})")
 
-    def _table(self, q: Question, columns: str) -> str:
+    def _of(self, q: Question, column: str) -> str:
         raw = behaviour.events(q, self.name, self.where, behaviour.span(self.window, q.at))
-        return q.table(f"SELECT {raw.key} AS key, {columns} {raw.source} GROUP BY 1", by_person=raw.by_person)
+        return behaviour.of_those(q, raw, column)
 
     def _value(self, q: Question) -> str:
-        return f"(e.properties -> {q.bind(self.of.property, 'text')})"
+        return f"(r.properties -> {q.bind(self.of.property, 'text')})"
 
     def _number(self, q: Question) -> str:
         return "NULL::numeric" if self.of.property == OWN_NAME else Json(self._value(q)).number

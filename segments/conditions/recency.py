@@ -52,6 +52,15 @@ class Recency(Leaf):
             return Answer(since if self.which == "last" else f"({since} AND NOT {before})", found)
         return Answer(f"(NOT {since} AND {before})", found)
 
+    def changes(self, q: Question) -> list[str]:
+        length = self.value.length
+        edge = shifted(shifted(q.at, -length), INSTANT)
+        span = Span(edge, shifted(q.at, INSTANT))
+        if self.which == "last":
+            return [behaviour.later(q, behaviour.newest(q, self.name, (), span), length)]
+        found = behaviour.later(q, behaviour.oldest(q, self.name, (), span), length)
+        return [f"CASE WHEN NOT {behaviour.any_before(q, self.name, edge)} THEN {found} END"]
+
     def clause(self) -> str:
         how = f"within the last {self.value}" if self.op == "within_last" else f"more than {self.value} ago"
         return f"who {self.which} did {behaviour.done(self.name)} {how}"

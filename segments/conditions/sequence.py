@@ -67,24 +67,53 @@ class Sequence(Leaf):
     )
 
     def answer(self, q: Question) -> Answer:
+        table = self._table(q)
+        return Answer(f"({table}.n > 0) IS TRUE", (f"coalesce({table}.n, 0)",))
+
+    def changes(self, q: Question) -> list[str]:
         span = behaviour.span(self.window, q.at)
-        first = behaviour.events(q, self.steps[0].name, self.steps[0].where, span)
+        leaves = self.window.duration.length if isinstance(self.window, Last) else None
+        if any(where.compare.moves for step in self.steps for where in step.where):
+            first = self.steps[0]
+            found = behaviour.turns(q, first.name, first.where, span, leaves)
+            for step in self.steps[1:]:
+                found += behaviour.turns(q, step.name, step.where, behaviour.Span(span.start, q.after))
+            if self.last_step == "absent":
+                still = tuple(where for where in first.where if not where.compare.moves)
+                over = behaviour.later(q, "r.occurred_at", self.within.length)
+                raw = behaviour.events(q, first.name, still, span)
+                found.append(behaviour.of_those(q, raw, f"min({behaviour.ahead(q, over)})"))
+            return found
+        table = self._table(q)
+        if self.last_step == "absent":
+            found = [f"{table}.over"]
+            return [*found, behaviour.later(q, f"{table}.first", leaves)] if leaves else found
+        # It holds for as long as the last of those that came about began within the window.
+        return [behaviour.later(q, f"{table}.last", leaves)] if leaves else []
+
+    def _table(self, q: Question) -> str:
+        """The first steps `f` that count, with how many there are: `n`, of those whose time has run out where it must."""
+        first = behaviour.events(q, self.steps[0].name, self.steps[0].where, behaviour.span(self.window, q.at))
         # The earliest middle step leaves the most room for those that follow, so only that one need be looked at.
         joins, before = "", "f.at"
         for number, step in enumerate(self.steps[1:-1]):
             middle = f"SELECT min(e.occurred_at) AS at {self._following(q, step, before)}"
             joins += f" CROSS JOIN LATERAL ({middle}) s{number}"
             before = f"s{number}.at"
-        last = f"EXISTS (SELECT {self._following(q, self.steps[-1], before)})"
-        tests = [f"{before} IS NOT NULL", last]
+        followed = f"EXISTS (SELECT {self._following(q, self.steps[-1], before)})"
+        columns, tests = "count(*) AS n, max(f.at) AS last", f"{before} IS NOT NULL AND {followed}"
         if self.last_step == "absent":
-            tests = [f"{before} IS NOT NULL", f"f.at + {self._within(q)} <= {q.moment(q.at)}", f"NOT {last}"]
+            over = f"f.at + {self._within(q)}"
+            columns = (
+                f"count(*) FILTER (WHERE {over} <= {q.moment(q.at)}) AS n, min(f.at) AS first,"
+                f" min({behaviour.ahead(q, over)}) AS over"
+            )
+            tests = f"{before} IS NOT NULL AND NOT {followed}"
         body = (
-            f"SELECT f.key, count(*) AS n FROM (SELECT {first.key} AS key, e.profile_id AS person, e.occurred_at AS at"
-            f" {first.source}) f{joins} WHERE {' AND '.join(tests)} GROUP BY f.key"
+            f"SELECT f.key, {columns} FROM (SELECT {first.key} AS key, e.profile_id AS person, e.occurred_at AS at"
+            f" {first.source}) f{joins} WHERE {tests} GROUP BY f.key"
         )
-        table = q.table(body, by_person=first.by_person)
-        return Answer(f"({table}.key IS NOT NULL)", (f"coalesce({table}.n, 0)",))
+        return q.table(body, by_person=first.by_person)
 
     def _following(self, q: Question, step: Step, before: str) -> str:
         # Nothing lies before the first step: it says which months to skip.
@@ -95,7 +124,7 @@ class Sequence(Leaf):
             "e.profile_id = f.person",
             behaviour.named(q, step.name, "e.name_id"),
             f"e.occurred_at > {before} AND e.occurred_at <= f.at + {self._within(q)}",
-            *behaviour.bounds(q, behaviour.Span(start, behaviour.span(None, q.at).end), "e.occurred_at"),
+            *behaviour.bounds(q, behaviour.Span(start, q.after), "e.occurred_at"),
             *(where.holds(q, "e") for where in step.where),
         ]
         return f"FROM profiles_event e WHERE {' AND '.join(tests)}"

@@ -62,14 +62,25 @@ class Trend(Leaf):
     share: Share = fields.asks(share, keys=("op", "percent"), look=Look(parts=_PARTS))
 
     def answer(self, q: Question) -> Answer:
-        end = shifted(q.at, INSTANT)
-        middle = shifted(end, -self.window.length)
-        now = behaviour.tally(q, self.name, (), Span(middle, end))
-        before = behaviour.tally(q, self.name, (), Span(shifted(middle, -self.window.length), middle))
+        lately, earlier = self._spans(q)
+        now = behaviour.tally(q, self.name, (), lately)
+        before = behaviour.tally(q, self.name, (), earlier)
         sign = "-" if self.share.op == "falls_by" else "+"
         bound = f"{before} * (100 {sign} {q.bind(self.share.percent, 'numeric')})"
         holds = f"coalesce({now}, 0) * 100 {'<=' if sign == '-' else '>='} {bound}"
         return Answer(f"({before} > 0 AND {holds}) IS TRUE", (f"coalesce({now}, 0)", f"coalesce({before}, 0)"))
+
+    def changes(self, q: Question) -> list[str]:
+        length = self.window.length
+        return [
+            behaviour.later(q, behaviour.oldest(q, self.name, (), span), by)
+            for span, by in zip(self._spans(q), (length, 2 * length), strict=True)
+        ]
+
+    def _spans(self, q: Question) -> tuple[Span, Span]:
+        end = shifted(q.at, INSTANT)
+        middle = shifted(end, -self.window.length)
+        return Span(middle, end), Span(shifted(middle, -self.window.length), middle)
 
     def clause(self) -> str:
         how = "less" if self.share.op == "falls_by" else "more"
