@@ -12,7 +12,17 @@ from foundation.sql import statements
 from journeys import documents, ending, work
 from journeys import program as programs
 from journeys.fields import said
-from journeys.models import CALLED_OFF, Assignment, Enrollment, Journey, JourneyVersion, Refusal, Task, Transition
+from journeys.models import (
+    CALLED_OFF,
+    Appointment,
+    Assignment,
+    Enrollment,
+    Journey,
+    JourneyVersion,
+    Refusal,
+    Task,
+    Transition,
+)
 from journeys.walking import Traveller, read
 from messaging import outbox
 from messaging.models import Message
@@ -105,6 +115,7 @@ def absorb(merges: Sequence[Pair]) -> None:
         "drop_refusals",
         "move_assignments",
         "drop_assignments",
+        "drop_appointments",
     ):
         _sql.run(statement, params)
 
@@ -115,6 +126,7 @@ def erase(profile: Profile) -> None:
     Transition.objects.filter(enrollment__profile=profile).delete()
     Enrollment.objects.filter(profile=profile).delete()
     Refusal.objects.filter(profile=profile).delete()
+    Appointment.objects.filter(profile=profile).delete()
     Assignment.objects.filter(profile=profile).delete()
 
 

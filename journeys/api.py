@@ -257,7 +257,7 @@ class ProfileEnrollmentView(ListModelMixin, OfProfile):
 
 class OutcomeFields(Fields):
     key = serializers.CharField()
-    label = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]
 
 
 class TaskFields(Fields):

@@ -12,7 +12,7 @@ from uuid import UUID
 from django.db import transaction
 
 from foundation.sql import statements
-from journeys import ending, entering
+from journeys import ending, entering, rounds
 from journeys.kinds import Happened
 from journeys.matching import ANYTHING, Renames
 from journeys.models import Ending, Journey
@@ -39,7 +39,7 @@ def react(now: datetime) -> int:
 
 def advance(now: datetime) -> int:
     """Moves on those who are due, a share of each journey at a time; how many it moved."""
-    return sum(_until_nothing(step, now) for step in (_end_stopped, _enter_members, _advance))
+    return sum(_until_nothing(step, now) for step in _STEPS)
 
 
 def _until_nothing(step: Callable[[datetime], int], now: datetime) -> int:
@@ -65,6 +65,7 @@ def _react(now: datetime) -> int:
     done = _done(taken, renames)
     concerns = ending.touched(taken, set().union(*done.values()), {change.slug for change in changes})
     ending.check(walk, there, concerns=concerns)
+    rounds.replan(taken, now)
     walk.flush()  # who may enter again depends on who has just left
     entered = _enter(walk, Happened(pulses.triggering(taken), changes, renames))
     ending.check(walk, entered, concerns=ending.always)
@@ -179,3 +180,7 @@ def _end_stopped(now: datetime) -> int:
         walk.take_off(one, Ending.STOPPED, "The journey was stopped.")
     walk.write()
     return len(left)
+
+
+# Whoever has come to the end may enter again, so that those on the way go first.
+_STEPS = (_end_stopped, _advance, rounds.plan, rounds.start_dated, rounds.start_scheduled, _enter_members)

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Collection, Iterable
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from profiles.models import Profile
 from segments.moments import zone_name
 
+MIDNIGHT = time()
 _TIME = re.compile(r"([01]\d|2[0-3]):([0-5]\d)\Z", re.ASCII)
 
 
@@ -36,6 +37,11 @@ def zone(name: str | None) -> ZoneInfo:
 @lru_cache(maxsize=1)
 def _known() -> frozenset[str]:
     return frozenset(available_timezones())
+
+
+def on(day: date, at: time, name: str | None) -> datetime:
+    """The moment at which it is that time on that day in that zone, by the rule of `following`."""
+    return datetime.combine(day, at, tzinfo=zone(name)).astimezone(UTC)
 
 
 def following(since: datetime, at: time, weekdays: Collection[int], name: str | None) -> datetime:

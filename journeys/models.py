@@ -250,3 +250,30 @@ class Task(models.Model):
     def outcome_label(self) -> str:
         """The outcome for people; "Done" where there are none to choose from."""
         return next((str(one["label"]) for one in self.outcomes if one["key"] == self.outcome), "Done")
+
+
+class Round(models.Model):
+    """A trigger of a live journey that time alone pulls: when next, and how far the work of now has come."""
+
+    journey = models.ForeignKey(Journey, on_delete=models.CASCADE, related_name="rounds")
+    trigger = models.JSONField(help_text="As the document has it.")
+    since = models.DateTimeField(help_text="Dates that lie before it let nobody enter.")
+    next_at = models.DateTimeField(null=True, help_text="When it is to be looked at next.")
+    moment = models.DateTimeField(null=True, help_text="The moment for which people are being entered.")
+    up_to = models.UUIDField(null=True, help_text="How far that, or the planning, is: the last person looked at.")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["journey", "trigger"], name="one_round_a_trigger")]
+        indexes = [models.Index(fields=["next_at"], condition=Q(next_at__isnull=False), name="rounds_due")]
+
+
+class Appointment(models.Model):
+    """When somebody is to enter a journey by a date of theirs."""
+
+    id = models.BigAutoField(primary_key=True)
+    round = models.ForeignKey(Round, on_delete=models.CASCADE, related_name="appointments", db_index=False)
+    profile = models.ForeignKey(Profile, on_delete=models.CASCADE, related_name="+")
+    at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["round", "profile"], name="one_appointment_a_person")]

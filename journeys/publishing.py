@@ -12,7 +12,7 @@ from foundation.errors import Conflict, Invalid, Problem
 from foundation.sql import statements
 from foundation.wake import wake
 from foundation.wording import plural
-from journeys import documents, kinds
+from journeys import documents, kinds, rounds
 from journeys import program as programs
 from journeys.models import Enrollment, EnrollmentState, Journey, JourneyVersion
 from staff import actors, audit
@@ -138,6 +138,7 @@ def publish(slug: str, *, include_members: bool = False, reason: str = "", now: 
             journey.entering_after = now if members(version.document) else None
             journey.entered_up_to = None
         journey.save(update_fields=["version", "status", "entering_after", "entered_up_to"])
+        rounds.keep(journey, version.document, now)
         summary = f"Published the journey {journey.name} (version {version.number})."
         audit.record(
             "publish", "journey", slug, summary, version=version.number, reason=reason, include_members=include_members
@@ -281,6 +282,7 @@ def stop(slug: str, *, reason: str = "", now: datetime) -> Journey:
             raise Conflict(f"The journey {journey.name} is {_said(journey)}; only one that runs can be stopped.")
         journey.status, journey.paused_at, journey.entering_after = Journey.Status.STOPPED, None, None
         journey.save(update_fields=["status", "paused_at", "entering_after"])
+        rounds.drop(journey)
         audit.record("stop", "journey", slug, f"Stopped the journey {journey.name}.", reason=reason)
         wake("journeys.advance")
     return journey

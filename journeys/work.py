@@ -69,7 +69,7 @@ def finish(task_id: UUID, *, outcome: str = "", note: str = "", now: datetime) -
         task.ended_at, task.ended_by = now, actors.current()
         task.save(update_fields=["state", "outcome", "note", "ended_at", "ended_by"])
         journey = task.enrollment.journey.slug
-        ingest.emit([_event(task, journey)], now=now)
+        ingest.emit([_event(task, journey, now)], now=now)
         said = f" ({task.outcome_label})" if outcome else ""
         audit.record("finish", "task", str(task.pk), f"Finished a task of the team {task.team.name}{said}.")
     return task
@@ -83,12 +83,12 @@ def _check(task: Task, outcome: str) -> None:
         raise Invalid.at("outcome", "this task has no outcomes: it is done or not")
 
 
-def _event(task: Task, journey: str) -> ingest.Ours:
+def _event(task: Task, journey: str, now: datetime) -> ingest.Ours:
     return ingest.Ours(
         profile_id=task.profile_id,
         name=DONE,
         properties={"journey": journey, "step": task.step, "team": task.team.slug, "outcome": task.outcome},
-        occurred_at=task.ended_at,
+        occurred_at=now,
         message_id=f"{DONE}:{task.pk}",
     )
 

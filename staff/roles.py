@@ -30,9 +30,12 @@ _SETUP = {
     "profiles.eventtype": "view",
     "profiles.attributetype": "view",
     "consent.topic": "view",
+    "consent.signupform": "view",
     "segments.segment": "view",
     "segments.segmentversion": "view",
     "messaging.brand": "view",
+    "messaging.limits": "view",
+    "messaging.cap": "view",
     "messaging.template": "view",
     "messaging.templateversion": "view",
     "journeys.journey": "view",
@@ -69,6 +72,8 @@ TABLE: dict[str, dict[str, str]] = {
         "journeys.journey": "view add change delete publish_journey",
         "journeys.enrollment": "view add change",
         "messaging.message": "view add change",
+        "messaging.limits": "view change",
+        "messaging.cap": "view add change delete",
     },
     "support": {
         **_PEOPLE,
@@ -118,12 +123,15 @@ OWNERS_ALONE = {
     "profiles.claim": "Ids of messages, as digests.",
     "profiles.pulse": "A queue of ours.",
     "journeys.assignment": "Which arm of a split somebody was given; their way tells it.",
+    "consent.attempt": "A counter of ours.",
     "consent.optin": "Asked for and not confirmed yet: no consent.",
     "consent.subject": "The link that erasure cuts.",
     "consent.wording": "Shown with the record.",
     "consent.consentevidence": "Shown with the record.",
     "segments.watch": "When time next matters, a queue of ours.",
     "segments.late": "A queue of ours.",
+    "journeys.round": "When time next matters, a plan of ours.",
+    "journeys.appointment": "When time next matters, a plan of ours.",
 }
 
 

@@ -90,3 +90,7 @@ ON CONFLICT (journey, step, profile_id) DO UPDATE SET arm = excluded.arm, at = e
 -- name: drop_assignments
 -- What was moved stands with the survivor only.
 DELETE FROM journeys_assignment WHERE profile_id = ANY(%(absorbed)s::uuid[]);
+
+-- name: drop_appointments
+-- When the survivors are to enter is worked out anew; what was written for the absorbed is of no use.
+DELETE FROM journeys_appointment WHERE profile_id = ANY(%(absorbed)s::uuid[]);

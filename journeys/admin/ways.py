@@ -15,7 +15,6 @@ from foundation import wording
 from foundation.admin import ReadOnlyAdmin, Serve, list_of, page_of
 from foundation.pages import Entry, Facts, Flow, Head, Number, Numbers, Part, Story, Table, Verb, fragment
 from journeys import documents, publishing, telling
-from journeys.admin_tasks import TaskAdmin  # noqa: F401 (registers it)
 from journeys.models import Enrollment, EnrollmentState, Journey, JourneyVersion, Refusal, Transition
 from messaging.models import Message
 
