@@ -20,7 +20,6 @@ MAX_STRING_BYTES = 8_192
 MAX_INTEGER = 2**53
 _LONGEST_INTEGER = 400  # digits that are worth turning into a number; what has more is refused either way
 
-_TOO_DEEP = "The JSON is nested too deeply to be read; flatten it."
 _SPACE = re.compile(r"[ \t\n\r]*")
 
 
@@ -185,7 +184,7 @@ def _value(text: str, start: int) -> tuple[Any, int]:
             # Python refuses to read an integer of more than 4,300 digits.
             return _decoder_of_long_integers.raw_decode(text, start)
     except RecursionError:
-        raise Invalid.at("", _TOO_DEEP) from None
+        return _deep_value(text, start)
     except json.JSONDecodeError as error:
         raise _no_json(text, error.pos, error.msg[0].lower() + error.msg[1:]) from None
 
@@ -195,10 +194,7 @@ def _object(text: str, start: int, key: str) -> dict[str, Any]:
     pairs: list[tuple[str, Any]] = []
     at = _skip(text, start + 1)
     while not (text.startswith("}", at) and not pairs):
-        if not text.startswith('"', at):
-            raise _no_json(text, at, "expecting a key in double quotes")
-        name, at = _value(text, at)
-        at = _skip(text, _expect(text, _skip(text, at), ":"))
+        name, at = _key(text, at)
         value, at = _sent(text, at) if name == key and text.startswith("[", at) else _value(text, at)
         pairs.append((name, value))
         at = _skip(text, at)
@@ -207,6 +203,61 @@ def _object(text: str, start: int, key: str) -> dict[str, Any]:
         at = _skip(text, _expect(text, at, ","))
     _expect_end(text, at + 1)
     return _pairs(pairs)
+
+
+def _key(text: str, at: int) -> tuple[str, int]:
+    """A key of an object, and where its value begins."""
+    if not text.startswith('"', at):
+        raise _no_json(text, at, "expecting a key in double quotes")
+    name, at = _value(text, at)
+    return name, _skip(text, _expect(text, _skip(text, at), ":"))
+
+
+@dataclass(slots=True)
+class _Open:
+    """An object or list whose end has not been read yet."""
+
+    end: str
+    values: list[Any]
+    keys: list[str]
+
+    def value(self) -> Any:
+        return self.values if self.end == "]" else _pairs(list(zip(self.keys, self.values, strict=True)))
+
+
+def _deep_value(text: str, at: int) -> tuple[Any, int]:
+    """`_value` without recursion, for what is nested deeper than Python can follow."""
+    around: list[_Open] = []
+    while True:
+        if text.startswith(("[", "{"), at):
+            inner = _Open("]" if text[at] == "[" else "}", [], [])
+            around.append(inner)
+            at = _skip(text, at + 1)
+            if not text.startswith(inner.end, at):
+                at = _begin(inner, text, at)
+                continue
+            value: Any = around.pop().value()
+            at += 1
+        else:
+            value, at = _value(text, at)
+        while around:
+            around[-1].values.append(value)
+            at = _skip(text, at)
+            if not text.startswith(around[-1].end, at):
+                at = _begin(around[-1], text, _skip(text, _expect(text, at, ",")))
+                break
+            value = around.pop().value()
+            at += 1
+        else:
+            return value, at
+
+
+def _begin(one: _Open, text: str, at: int) -> int:
+    """Where its next value begins, its key having been read."""
+    if one.end == "}":
+        key, at = _key(text, at)
+        one.keys.append(key)
+    return at
 
 
 def _sent(text: str, start: int) -> tuple[list[Sent], int]:

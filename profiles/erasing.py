@@ -16,7 +16,7 @@ from django.db.models import Q
 
 from foundation import registry
 from foundation.sql import statements
-from profiles import pulses
+from profiles import merging, pulses
 from profiles.imports import leftovers
 from profiles.models import Identifier, Merge, Profile, Tombstone
 from staff import audit
@@ -29,14 +29,16 @@ _LONG_ENOUGH = 8  # characters from which on a value is looked for within other 
 def erase(profile: Profile, *, now: datetime) -> None:
     """Erases the person here and in the apps above, all in one transaction; once more changes nothing.
 
+    Whoever was merged into somebody meanwhile is that somebody, and erased as such.
+
     What is left is what names nobody: the audit entry by the opaque id, and keyed hashes of the ids under which they
     came, so that what arrives late is refused (`tombstoned`).
     """
     with transaction.atomic():
-        pulses.lock_all([profile.pk])
-        held = Profile.objects.select_for_update().filter(pk=profile.pk).first()
+        held = _held(profile.pk)
         if held is None:
             return
+        id = str(held.pk)
         traces = _traces(held)
         registry.erase.ask(held)
         _bury(traces.ids, now)
@@ -52,7 +54,20 @@ def erase(profile: Profile, *, now: datetime) -> None:
         Merge.objects.filter(pk__in=traces.merges).delete()
         leftovers.erase(traces.ids | traces.addresses)
         held.delete()
-        audit.record("erase", "profile", str(profile.pk), "Erased a person and all that names them.")
+        audit.record("erase", "profile", id, "Erased a person and all that names them.")
+
+
+def _held(id: UUID) -> Profile | None:
+    """Who this person is today, locked and held, if they are still there."""
+    while True:
+        pulses.lock_all([id])
+        # After the lock: while we waited for it they may have been merged.
+        if (held := Profile.objects.select_for_update().filter(pk=id).first()) is not None:
+            return held
+        today = merging.whoever([id]).get(id)
+        if today is None:
+            return None
+        id = today
 
 
 def tombstoned(ids: Iterable[str]) -> dict[str, datetime]:

@@ -107,6 +107,11 @@ def authenticate(secret: str, *, now: datetime) -> Key | None:
     return key
 
 
+def looks_like_a_browsers(secret: str) -> bool:
+    """Whether it is a browser's key, be it live or not."""
+    return secret.startswith(_HEADS[Key.Kind.BROWSER])
+
+
 def _digest(secret: str) -> str:
     # A key is 256 random bits, so a slow hash would add nothing. Lone surrogates may come from outside.
     return hashlib.sha256(secret.encode(errors="surrogatepass")).hexdigest()

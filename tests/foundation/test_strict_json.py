@@ -74,16 +74,44 @@ def test_reading_in_parts_reads_the_same(raw: bytes) -> None:
         (b'{"a": 1}\n x', "something behind its end (line 2, column 2)"),
         (b'{"batch": [1 2]}', "expecting ','"),
         (b'{"batch": [1,]}', "The body is not JSON"),
-        (b'{"batch": [' + b"[" * 20_000, "nested too deeply"),
-        (b"[" * 20_000, "nested too deeply"),
-        (b'{"a":' * 20_000 + b"1" + b"}" * 20_000, "nested too deeply"),
-        (b"[" + b"9" * 5_000 + b"," + b"[" * 20_000, "nested too deeply"),
+        (b'{"batch": [' + b"[" * 20_000, "expecting value (line 1, column 20012)"),
+        (b"[" * 20_000, "expecting value (line 1, column 20001)"),
+        (b"[" * 20_000 + b"1" * 9 + b"]" * 19_999, "expecting ','"),
+        (b"[" * 20_000 + b"]" * 20_000 + b"]", "something behind its end"),
+        (b'{"a":' * 20_000 + b"1" + b"}" * 19_999 + b",}", "expecting a key in double quotes"),
+        (b"[" + b"9" * 5_000 + b"," + b"[" * 20_000, "The body is not JSON"),
     ],
 )
 def test_JS01_a_refusal_says_what_is_wrong_and_where(raw: bytes, sentence: str) -> None:
     with pytest.raises(Invalid) as caught:
         decode_parts(raw, "batch")
     assert sentence in str(caught.value)
+
+
+DEEP = [
+    b"[" * 20_000 + b"]" * 20_000,
+    b'{"a":' * 20_000 + b"1" + b"}" * 20_000,
+    b'[1,{"a":[],"b":' * 10_000 + b"{}" + b'}, "x"]' * 10_000,
+]
+
+
+@pytest.mark.parametrize("deep", DEEP)
+def test_JS01_what_is_nested_however_deeply_is_read_and_then_named(deep: bytes) -> None:
+    value = decode(deep)
+    assert {reason for _, reason in reasons(value)} == {"It is nested more than 16 levels deep; flatten it."}
+    assert encode(value) == deep.decode().replace(" ", "")
+    read = decode_parts(b'{"x": ' + deep + b', "batch": [1, ' + deep + b" , 2]}", "batch")
+    assert [part.size for part in read["batch"]] == [1, len(deep), 1]
+    assert read["batch"][2].value == 2
+
+
+@given(anything)
+def test_what_is_deep_is_read_like_anything_else(value: Any) -> None:
+    text = json.dumps(value)
+    read = decode(b"[" * 5_000 + text.encode() + b"]" * 5_000)
+    for _ in range(5_000):
+        [read] = read
+    assert json.dumps(read) == text
 
 
 def test_a_byte_order_mark_is_passed_over() -> None:

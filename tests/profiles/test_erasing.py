@@ -119,6 +119,19 @@ def test_the_audit_trail_tells_of_the_erasure_without_naming_anybody(canary: Pro
     assert entry.summary == "Erased a person and all that names them."
 
 
+def test_ER01_whoever_was_merged_since_they_were_found_is_erased_all_the_same(
+    canary: Profile, person: Callable[..., Profile], now: datetime
+) -> None:
+    found = Profile.objects.get(pk=canary.pk)
+    today = person("today", email=EMAIL)
+    merging.merge([Pair(today.pk, found.pk)], reason="They are one.", now=now)
+    erasing.erase(found, now=now)
+    assert not Profile.objects.filter(pk__in=[found.pk, today.pk]).exists()
+    assert {"today", ID, DEVICE} <= set(erasing.tombstoned(["today", ID, DEVICE]))
+    assert AuditEntry.objects.get(verb="erase").target == str(today.pk)
+    assert _scan() == {}
+
+
 def test_ER06_to_erase_twice_is_to_erase_once(canary: Profile, now: datetime) -> None:
     people.erase(canary, now=now)
     people.erase(canary, now=now + timedelta(hours=1))

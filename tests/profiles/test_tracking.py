@@ -4,12 +4,14 @@ import base64
 import gzip
 import json
 import logging
+import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import OperationalError
 from django.test import Client
 
 from foundation import clock, strict_json
@@ -109,6 +111,22 @@ def test_a_single_call_that_cannot_be_taken_has_index_0(send: Send, key: Callabl
     assert secret not in RejectedEvent.objects.get().payload
 
 
+def test_a_key_within_a_call_is_not_kept(send: Send, key: Callable[..., str]) -> None:
+    secret = key()
+    answer = send("/v1/batch", {"batch": [track(event=None, writeKey=secret)], "writeKey": secret})
+    assert [one["index"] for one in answer.json()["rejected"]] == [0]
+    assert json.loads(RejectedEvent.objects.get().payload) == track(event=None)
+
+
+def test_of_nonsense_by_the_ten_thousands_all_is_answered_and_some_is_kept(send: Send) -> None:
+    raw = b'{"batch":[' + b",".join([b"1"] * 200_000) + b"]}"
+    answer = send("/v1/batch", raw)
+    assert [one["index"] for one in answer.json()["rejected"]] == list(range(200_000))
+    last = RejectedEvent.objects.latest("position")
+    assert (RejectedEvent.objects.count(), last.position) == (5_001, 5_000)
+    assert last.reason.startswith("195,000 more items of this batch were refused")
+
+
 def test_times_are_corrected_by_when_it_was_sent(send: Send) -> None:
     sent = datetime.fromisoformat("2020-01-01T00:00:00+00:00")
     stamp = (sent - timedelta(hours=1)).isoformat()
@@ -124,10 +142,23 @@ def test_without_a_good_sending_time_the_timestamp_counts(send: Send, bad: Any) 
     assert Event.objects.get().occurred_at == datetime.fromisoformat("2026-01-02T03:04:05+00:00")
 
 
-@pytest.mark.parametrize(("value", "history"), [(True, True), ("yes", True), (1, True), (False, False), (None, False)])
+@pytest.mark.parametrize(("value", "history"), [(True, True), (False, False), (None, False)])
 def test_history_is_said_once_for_a_batch(send: Send, value: Any, history: bool) -> None:
     send("/v1/batch", {"batch": [track()], "historical": value})
     assert Pulse.objects.get().cause == ("history" if history else "event")
+
+
+@pytest.mark.parametrize("value", ["false", "true", "", 0, 1, [], {}, {"x": "x" * 8_000}])
+def test_whether_it_is_history_is_not_guessed(send: Send, value: Any) -> None:
+    own = track(event="Old", historical=True)
+    for answer in (
+        send("/v1/batch", {"batch": [track(), 5, own], "historical": value}),
+        send("/v1/track", track(historical=value)),
+    ):
+        assert answer.status_code == 200
+        assert answer.json()["rejected"][0] == {"index": 0, "reason": "historical: must be true or false"}
+    assert [event.type.name for event in Event.objects.all()] == ["Old"]
+    assert len(RejectedEvent.objects.filter(position=0).earliest("pk").payload) < 300
 
 
 def test_no_body_is_read_twice_for_the_same_id(send: Send) -> None:
@@ -168,6 +199,23 @@ def test_a_wrong_key_is_401(send: Send, key: Callable[..., str], now: datetime) 
     assert not Profile.objects.exists() and not RejectedEvent.objects.exists()
 
 
+def test_an_empty_user_name_leaves_it_to_the_key_in_the_body(send: Send, key: Callable[..., str]) -> None:
+    for path, body in (("/v1/batch", {"batch": [track()]}), ("/v1/track", track())):
+        assert send(path, {**body, "writeKey": key()}, secret="").status_code == 200
+        assert send(path, {**body, "writeKey": "wk_wrong"}, secret="").status_code == 401
+        assert send(path, {**body, "writeKey": key()}, secret="wk_wrong").status_code == 401
+
+
+@pytest.mark.parametrize("path", ["/v1/batch", "/v1/track"])
+@pytest.mark.parametrize("body", [b"", b"nonsense", b"[]", b"x" * 600_000])
+def test_a_wrong_key_is_said_before_a_wrong_body(send: Send, path: str, body: bytes) -> None:
+    assert send(path, body, secret="wk_wrong").status_code == 401
+    assert send(path, body).status_code in (400, 413)
+    if path == "/v1/batch":
+        assert send(path, {"batch": 5, "writeKey": "wk_wrong"}, secret="").status_code == 401
+        assert send(path, {"batch": 5}).status_code == 400
+
+
 @pytest.mark.parametrize("value", [5, None, [], {}, True])
 def test_a_key_of_the_wrong_type_is_a_wrong_key(db: None, value: Any) -> None:
     answer = Client().post("/v1/batch", data={"batch": [], "writeKey": value}, content_type="application/json")
@@ -182,6 +230,59 @@ def test_RL01_over_the_limit_is_429_with_the_time_to_wait(send: Send, key: Calla
     assert 1 <= int(answer["Retry-After"]) <= 60
     assert Event.objects.count() == 5
     assert send("/v1/batch", {"batch": [track()] * 5}).status_code == 200  # another key is none the worse
+
+
+def test_RL01_a_batch_larger_than_the_allowance_goes_through_and_is_paid_off(
+    send: Send, key: Callable[..., str]
+) -> None:
+    browser = key(Key.Kind.BROWSER)
+    batch = {"batch": [{"type": "track", "event": "e", "userId": "u"}] * 6_001}
+    assert send("/v1/batch", batch, secret=browser).json() == {"success": True}
+    answer = send("/v1/batch", batch, secret=browser)
+    assert (answer.status_code, answer["Access-Control-Allow-Origin"]) == (429, "*")
+    assert 55 <= int(answer["Retry-After"]) <= 61
+    assert Event.objects.count() == 6_001
+
+
+@pytest.mark.parametrize("in_body", [True, False])
+def test_AZ05_a_page_can_read_what_was_wrong(
+    send: Send, key: Callable[..., str], in_body: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def at(kind: Key.Kind, body: Any) -> Any:
+        secret = key(kind)
+        if in_body and isinstance(body, dict):
+            return send("/v1/batch", {**body, "writeKey": secret}, secret="")
+        return send("/v1/batch", body, secret=secret)
+
+    def asked(body: Any, status: int) -> None:
+        for kind in (Key.Kind.BROWSER, Key.Kind.SERVER):
+            answer = at(kind, body)
+            assert answer.status_code == status
+            assert ("Access-Control-Allow-Origin" in answer) is (kind == Key.Kind.BROWSER)
+
+    asked({"batch": 5}, 400)
+    asked(b"nonsense", 400)
+    asked(_filled(600_000), 413)
+    full = [keys.create(f"Full {kind}", kind=kind, now=clock.now())[1] for kind in (Key.Kind.BROWSER, Key.Kind.SERVER)]
+    monkeypatch.setattr(views.ingest, "take", _away)
+    for secret, is_open in zip(full, (True, False), strict=True):
+        answer = send("/v1/batch", {"batch": [track()]}, secret=secret)
+        assert answer.status_code == 503
+        assert ("Access-Control-Allow-Origin" in answer) is is_open
+    monkeypatch.setattr(views.keys, "authenticate", _away)
+    for secret, is_open in zip(full, (True, False), strict=True):
+        answer = send("/v1/batch", {"batch": [track()]}, secret=secret)
+        assert answer.status_code == 503
+        assert ("Access-Control-Allow-Origin" in answer) is is_open
+
+
+def _away(*_: Any, **__: Any) -> None:
+    raise OperationalError("the database is away")
+
+
+def test_AZ05_whoever_could_not_say_their_key_may_read_that_the_body_is_none(db: None) -> None:
+    answer = Client().post("/v1/batch", data=b"nonsense", content_type="text/plain")
+    assert (answer.status_code, answer["Access-Control-Allow-Origin"]) == (400, "*")
 
 
 def test_AZ05_only_a_browsers_key_may_be_read_from_other_sites(send: Send, key: Callable[..., str]) -> None:
@@ -238,6 +339,7 @@ def test_gzip_in_several_members_is_one_body(send: Send) -> None:
         (b'{"batch": []}', "gzip"),
         (gzip.compress(b'{"batch": []}', mtime=0)[:-9], "gzip"),
         (gzip.compress(b'{"batch": []}', mtime=0) + b"rest", "gzip"),
+        (gzip.compress(b'{"batch": []}', mtime=0) + b"\x00\x00rest", "gzip"),
         (b"\x1f\x8b" + b"\x00" * 50, "gzip"),
         (b'{"batch": []}', "br"),
     ],
@@ -246,6 +348,31 @@ def test_what_is_not_packed_as_it_says_is_400(send: Send, raw: bytes, encoding: 
     answer = send("/v1/batch", raw, **{"content-encoding": encoding})
     assert answer.status_code == 400
     assert answer.json()["error"]
+
+
+def test_gzip_may_be_padded_with_zeros(send: Send) -> None:
+    packed = gzip.compress(json.dumps({"batch": [track()]}).encode()) + b"\x00" * 511
+    assert send("/v1/batch", packed, **{"content-encoding": "gzip"}).status_code == 200
+
+
+@pytest.mark.parametrize(("size", "status"), [(512_000, 200), (512_001, 413)])
+def test_JS02_what_counts_is_the_unpacked_size_though_the_packed_be_larger(send: Send, size: int, status: int) -> None:
+    packed = gzip.compress(_filled(size), 0)
+    assert len(packed) > 512_000
+    assert send("/v1/batch", packed, **{"content-encoding": "gzip"}).status_code == status
+
+
+def test_many_small_members_are_read_in_no_time(send: Send) -> None:
+    packed = gzip.compress(b'{"batch": []}') + gzip.compress(b"") * 45_000
+    began = time.monotonic()
+    assert send("/v1/batch", packed, **{"content-encoding": "gzip"}).status_code == 200
+    assert time.monotonic() - began < 5
+
+
+def test_chunks_that_the_server_does_not_join_are_411_with_what_to_do(send: Send) -> None:
+    answer = send("/v1/batch", {"batch": [track()]}, **{"transfer-encoding": "chunked"})
+    assert answer.status_code == 411
+    assert "Content-Length" in answer.json()["error"]
 
 
 def _filled(size: int) -> bytes:

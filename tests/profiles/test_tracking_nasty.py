@@ -80,8 +80,7 @@ BODIES = {
     "deep lists": b"[" * 20_000 + b"]" * 20_000,
     "deep objects": DEEP,
     "deep and unfinished": b'{"batch":' + b"[" * 100_000,
-    "deep in an item": b'{"batch": [{"type": "track", "userId": "u", "event": "e", "properties": ' + DEEP + b"}]}",
-    "deep in a key of no use": b'{"x": ' + DEEP + b', "batch": []}',
+    "deep and cut short in an item": b'{"batch": [{}, {"type": "track", "properties": ' + DEEP + b"}",
     "no batch": b"{}",
     "batch is null": b'{"batch": null}',
     "batch is an object": b'{"batch": {}}',
@@ -96,7 +95,8 @@ def test_JS01_a_body_that_is_no_batch_of_calls_is_400(client: Client, path: str,
     answer = _post(client, path, BODIES[name])
     _fine(answer)
     # To a single call every object is a body.
-    taken = path == "/v1/track" and name in ("no batch", *(n for n in BODIES if n.startswith("batch is")))
+    objects = ("no batch", "deep objects", *(n for n in BODIES if n.startswith("batch is")))
+    taken = path == "/v1/track" and name in objects
     assert answer.status_code == (200 if taken else 400)
 
 
@@ -131,6 +131,16 @@ ITEMS = {
     "a long name": rb'{"type":"track","userId":"u","event":"' + b"e" * 9_000 + rb'"}',
     "a long id": rb'{"type":"track","userId":"' + b"u" * 9_000 + rb'","event":"e"}',
     "30 levels": rb'{"type":"track","userId":"u","event":"e","properties":' + b'{"a":' * 30 + b"1" + b"}" * 30 + b"}",
+    "15,000 levels": rb'{"type":"track","userId":"u","event":"e","properties":{"x":'
+    + b"[" * 15_000
+    + b"]" * 15_000
+    + b"}}",
+    "6,000 levels of objects": rb'{"type":"track","userId":"u","event":"e","x":'
+    + b'{"":' * 6_000
+    + b"1"
+    + b"}" * 6_000
+    + b"}",
+    "deeper than an item may be long": rb'{"type":"track","userId":"u","event":"e","properties":' + DEEP + b"}",
     "600 levels": rb'{"type":"track","userId":"u","event":"e","properties":{"a":' + b"[" * 600 + b"]" * 600 + b"}}",
     "many keys": json.dumps(
         {"type": "track", "userId": "u", "event": "e", "properties": {str(n): n for n in range(501)}}
@@ -164,6 +174,8 @@ def test_JS01_a_bad_item_is_refused_and_kept_and_its_neighbours_are_taken(client
     kept = RejectedEvent.objects.get()
     assert (kept.position, kept.reason) == (1, rejected["reason"])
     assert kept.payload.isascii()
+    if name == "15,000 levels":
+        assert kept.payload.encode() == ITEMS[name]
 
 
 @pytest.mark.parametrize("name", [name for name, item in ITEMS.items() if item.startswith(b'{"type":"track","')])
