@@ -14,6 +14,8 @@ from consent.fold import Decision, Standing, fold
 from consent.models import ConsentEvidence, ConsentRecord, ConsentState, RefusedUpgrade, State, Topic, Wording
 from foundation.errors import Invalid, Problem
 from foundation.sql import statements
+from profiles import pulses
+from profiles.models import Pulse
 from staff import actors
 
 EVERYTHING = "*"  # as a topic: all that is not transactional; as a channel: all channels
@@ -138,6 +140,7 @@ class _Book:
         self.evidence: list[ConsentEvidence] = []
         self.wordings: dict[str, Wording] = {}
         self.refused: list[RefusedUpgrade] = []
+        self.merged: set[UUID] = set()
 
     def _evidence_held(self) -> dict[UUID, Any]:
         records = [standing.record for standing in self.standing.values()]
@@ -155,6 +158,8 @@ class _Book:
 
     def _take(self, choice: Choice) -> ConsentRecord:
         key = (choice.profile_id, choice.topic, choice.channel)
+        if choice.source == Source.MERGE:
+            self.merged.add(choice.profile_id)
         row = self._append(choice, self._time(choice))
         self.standing[key] = fold(self.standing.get(key), Decision(row.id, row.state, row.occurred_at))
         return row
@@ -275,6 +280,19 @@ class _Book:
             unique_fields=["profile", "topic", "channel"],
             update_fields=["state", "record", "since"],
         )
+        self._tell(changed)
+
+    def _tell(self, changed: Sequence[_Key]) -> None:
+        """Has segments look again at whose decisions changed. Without a wake-up: to refuse never waits for a broker."""
+        decided: dict[UUID, set[str]] = {}
+        for profile, topic, channel in changed:
+            decided.setdefault(profile, set()).add(f"consent.{topic}.{channel}")
+        words = [
+            pulses.Word(profile, Pulse.Cause.ATTRIBUTE, attributes=names)
+            for profile, names in decided.items()
+            if profile not in self.merged  # a merge has them looked at for all there is, and starts nothing
+        ]
+        pulses.add(words, now=self.now, waking=False)
 
 
 def _row(key: _Key, standing: Standing) -> ConsentState:

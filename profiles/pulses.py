@@ -67,8 +67,13 @@ def claim(limit: int, *, now: datetime) -> list[Taken]:
     people = _lock_oldest(limit)
     if not people:
         return []
-    rows: dict[UUID, list[Any]] = {person: [] for person in people}
-    for profile, *row in _sql.rows("take", {"profiles": people}):
+    return take(people)
+
+
+def take(profile_ids: Sequence[UUID]) -> list[Taken]:
+    """Takes all pulses of these people, whose locks the caller holds; those of whom there is none are left out."""
+    rows: dict[UUID, list[Any]] = {person: [] for person in profile_ids}
+    for profile, *row in _sql.rows("take", {"profiles": list(profile_ids)}):
         rows[profile].append(row)
     return [_as_one(profile, found) for profile, found in rows.items() if found]
 
@@ -160,11 +165,15 @@ class Word:
         }
 
 
-def add(words: Sequence[Word], *, now: datetime) -> None:
-    """Adds pulses in the caller's transaction, and wakes whoever takes them."""
+def add(words: Sequence[Word], *, now: datetime, waking: bool = True) -> None:
+    """Adds pulses in the caller's transaction, and wakes whoever takes them.
+
+    Not `waking`: for what must never wait for a broker; Beat's next round finds them.
+    """
     if words:
         _sql.run("add", {"rows": json.dumps([word.as_row() for word in words]), "now": now})
-        wake(_REACT)
+        if waking:
+            wake(_REACT)
 
 
 def lock(profile_ids: Iterable[UUID]) -> set[UUID]:

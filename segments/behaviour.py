@@ -400,14 +400,13 @@ def turns(
 
 def to_come(q: Question, people: str) -> str:
     """When the next of what is dated after the question's moment comes about, of these `people` (an array in SQL)."""
-    at = q.moment(q.at)
+    at, today = q.moment(q.at), q.bind(_midnight(q.at).date(), "date")
     cut = (
         "(SELECT min(e.occurred_at) FROM profiles_event e WHERE e.profile_id = d.profile_id AND e.name_id = d.name_id"
         f" AND e.occurred_at > {at} AND e.occurred_at <= d.last_at)"
     )
     table = q.table(
         f"SELECT d.profile_id AS key, min(CASE WHEN d.first_at > {at} THEN d.first_at ELSE {cut} END) AS at {_COUNTS}"
-        f" WHERE d.profile_id = ANY({people}) AND d.day >= {q.bind(_midnight(q.at).date(), 'date')} AND d.last_at > {at}"
-        " GROUP BY 1"
+        f" WHERE d.profile_id = ANY({people}) AND d.day >= {today} AND d.last_at > {at} GROUP BY 1"
     )
     return f"{table}.at"

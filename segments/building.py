@@ -17,7 +17,7 @@ from profiles import pulses
 from profiles.models import Pulse
 from segments import live
 from segments.live import Live
-from segments.models import Cause, Membership, Segment
+from segments.models import Cause, Segment
 from segments.question import Question, ask, planned
 
 _sql = statements("segments", "membership")
@@ -122,8 +122,8 @@ def _build(one: Live, now: datetime, cause: Cause, hand_on: bool) -> Built:
         Segment.objects.filter(id=one.id).update(flagged=failed)
         return Built(failed=failed)
     pulses.touch(handed_on or [], cause=Pulse.Cause.TIME, now=now)
-    size = Membership.objects.filter(segment_id=one.id).count()
-    Segment.objects.filter(id=one.id).update(size=size, refreshed_at=now, swept_at=now, flagged="")
+    unforeseen = now if one.moves else None
+    Segment.objects.filter(id=one.id).update(refreshed_at=now, swept_at=now, unforeseen_since=unforeseen, flagged="")
     return Built(entered, left)
 
 
@@ -146,7 +146,7 @@ def _run(text: str, one: Live, now: datetime, **params: object) -> list[tuple[An
 def _empty(segment: Segment, now: datetime, cause: Cause) -> Built:
     """A segment that is not live has no members."""
     left = _sql.run("empty", {"segment": segment.id, "cause": cause.value, "version": segment.version_id, "now": now})
-    Segment.objects.filter(id=segment.id).update(size=0, refreshed_at=now, flagged="")
+    Segment.objects.filter(id=segment.id).update(refreshed_at=now, unforeseen_since=None, flagged="")
     return Built(left=left)
 
 

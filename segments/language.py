@@ -102,10 +102,10 @@ class Condition:
         return {row[0] for row in q.rows(["w.key"], self.holds(q))}
 
     def next_changes(self, among: Collection[UUID], *, at: datetime) -> dict[UUID, datetime]:
-        """When, after `at`, the answer for each of these people may next change by time alone: never later than it does.
+        """When, after `at`, the answer for each of these people may next change by time alone.
 
-        Who is missing has an answer that stands until something is new. Conditions that ask about everybody know
-        nothing of it.
+        It is never later than the change itself. Who is missing has an answer that stands until something is new.
+        Conditions that ask about everybody (`top`) know nothing of it.
         """
         if not among:
             return {}

@@ -36,6 +36,11 @@ class Live:
     def needs(self) -> Needs:
         return self.condition.needs()
 
+    @property
+    def moves(self) -> bool:
+        """Whether time alone changes who is in it, one person at a time."""
+        return self.needs.time and not self.needs.whole
+
     def asks_of(self, taken: Taken, names: "Touched") -> Cause | None:
         """Why the answer for this person may have changed; None if what is new does not bear on it."""
         needs, causes = self.needs, taken.causes

@@ -5,12 +5,13 @@ it got them, and holds each segment *with others* while it writes. A build asks 
 *alone*; who is refreshed meanwhile is put off for that segment (`Late`), and asked again when the build is done.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import DatabaseError, transaction
+from django.db.models.functions import Coalesce
 
 from foundation.errors import Conflict
 from foundation.sql import statements
@@ -18,9 +19,10 @@ from profiles import pulses
 from profiles.models import Pulse
 from profiles.pulses import Taken
 from segments import live
+from segments.behaviour import to_come
 from segments.live import Live, Standing
 from segments.models import Cause, Segment
-from segments.question import Names, Question
+from segments.question import Names, Question, earliest
 
 TRIGGERING = frozenset({Cause.EVENT, Cause.ATTRIBUTE, Cause.TIME})
 _sql = statements("segments", "membership")
@@ -60,7 +62,6 @@ def refresh(taken: Sequence[Taken], *, now: datetime) -> list[Change]:
         *(row[0] for row in _sql.rows("put_off_at", {"profiles": people})),
     ]
     now = _moment(taken, max(filter(None, known)))
-    _sql.run("watch", {"profiles": people, "now": now})
     new = {person for person in people if watched.get(person, (None, True))[1]}
     return _Pass(standing, taken, new, now).run()
 
@@ -88,6 +89,7 @@ class _Pass:
             new = (one.causes, one.names, one.attributes, one.late_names, one.late_attributes)
             self._alike.setdefault(new, []).append(one)
         self._put_off: list[tuple[int | None, UUID, Cause]] = []
+        self._next: dict[UUID, datetime] = {}
 
     def run(self) -> list[Change]:
         late = self._late()
@@ -103,7 +105,7 @@ class _Pass:
             if todo:
                 self._settle(todo, asked, members)
         self._write_put_off()
-        self._come_back()
+        self._watch()
         return self.changes
 
     def _why(self, one: Live, late: dict[int | None, _Why]) -> _Why:
@@ -144,12 +146,14 @@ class _Pass:
         return set(_sql.rows("members", {"profiles": self.people, "segments": segments}))
 
     def _settle(self, todo: list[Live], asked: dict[int, _Why], members: set[tuple[int, UUID]]) -> None:
-        answers, failed = _answers(todo, sorted(set().union(*(asked[one.id] for one in todo))), self.now)
+        answers, following, failed = _answers(todo, sorted(set().union(*(asked[one.id] for one in todo))), self.now)
+        self._come_back(following)
         found: list[Change] = []
         for one in todo:
             if one.id in failed:
                 # It stays as it was; the sweep will find who no longer fits once it can be asked again.
-                Segment.objects.filter(id=one.id).update(flagged=failed[one.id])
+                since = Coalesce("unforeseen_since", self.now)
+                Segment.objects.filter(id=one.id).update(flagged=failed[one.id], unforeseen_since=since)
                 continue
             for person, cause in asked[one.id].items():
                 is_in = (one.id, person) in members
@@ -157,12 +161,18 @@ class _Pass:
                     found.append(_change(one.id, one.slug, person, not is_in, self.now, cause))
         self.changes += _write(found, {one.id: one.version_id for one in todo}, self.now)
 
-    def _come_back(self) -> None:
-        """Whoever has an event ahead of time, by a clock that is fast, is asked again when its time comes."""
-        ahead = [(one.profile_id, one.last_at) for one in self.taken if one.last_at and one.last_at > self.now]
-        if ahead:
-            profiles, moments = (list(column) for column in zip(*ahead, strict=True))
-            _sql.run("come_back", {"profiles": profiles, "moments": moments})
+    def _come_back(self, moments: Mapping[UUID, datetime]) -> None:
+        """These people are asked again at these times, if not before."""
+        for person, moment in moments.items():
+            self._next[person] = min(moment, self._next.get(person, moment))
+
+    def _watch(self) -> None:
+        """Writes down as of when these people were asked, and when time alone must have them asked again."""
+        # What is dated ahead of time, by a clock that is fast, is seen when its time comes.
+        ahead = [one.profile_id for one in self.taken if one.last_at and one.last_at > self.now]
+        self._come_back(_to_come([*self.new, *ahead], self.now))
+        moments = [self._next.get(person) for person in self.people]
+        _sql.run("watch", {"profiles": self.people, "moments": moments, "now": self.now})
 
     def _write_put_off(self) -> None:
         if self._put_off:
@@ -181,32 +191,54 @@ def _change(segment: int, slug: str, person: UUID, entered: bool, at: datetime, 
     return Change(segment, slug, person, entered, at, cause, cause in TRIGGERING)
 
 
-def _answers(todo: list[Live], people: list[UUID], now: datetime) -> tuple[dict[int, set[UUID]], dict[int, str]]:
-    """Who of these people matches each segment, in one question; segments that cannot be asked, with the reason."""
+def _to_come(people: list[UUID], now: datetime) -> dict[UUID, datetime]:
+    """When the next of what is dated after `now` comes about, for those of whom there is any."""
+    if not people:
+        return {}
+    q = Question(now, Names.of(()), among=people)
+    return {person: moment for person, moment in q.rows(["p.id", to_come(q, q.people)]) if moment is not None}
+
+
+_Answers = dict[int, set[UUID]]
+_Next = dict[UUID, datetime]
+
+
+def _answers(todo: list[Live], people: list[UUID], now: datetime) -> tuple[_Answers, _Next, dict[int, str]]:
+    """Who of these people matches each segment, and when that may next change for each person, in one question.
+
+    With the segments that cannot be asked, and why.
+    """
     try:
         with transaction.atomic():
-            return _ask(todo, people, now), {}
+            return *_ask(todo, people, now), {}
     except DatabaseError as error:
         if len(todo) == 1:
-            return {}, {todo[0].id: f"It could not be asked: {_first_line(error)}"}
-    answers: dict[int, set[UUID]] = {}
+            return {}, {}, {todo[0].id: f"It could not be asked: {_first_line(error)}"}
+    answers: _Answers = {}
+    following: _Next = {}
     failed: dict[int, str] = {}
     for one in todo:  # one that fails holds back no other
-        alone, why = _answers([one], people, now)
+        alone, then, why = _answers([one], people, now)
         answers |= alone
+        following |= {person: min(moment, following.get(person, moment)) for person, moment in then.items()}
         failed |= why
-    return answers, failed
+    return answers, following, failed
 
 
-def _ask(todo: list[Live], people: list[UUID], now: datetime) -> dict[int, set[UUID]]:
+def _ask(todo: list[Live], people: list[UUID], now: datetime) -> tuple[_Answers, _Next]:
     names = Names.of(set().union(*(one.needs.events for one in todo)) | {"*"})
     q = Question(now, names, among=people)
     cases = [f"CASE WHEN {one.condition.holds(q)} THEN {place} END" for place, one in enumerate(todo)]
+    soonest = earliest(moment for one in todo for moment in one.condition.changes(q))
     matched: list[set[UUID]] = [set() for _ in todo]
-    for person, places in q.rows(["p.id", f"array_remove(ARRAY[{', '.join(cases)}]::int[], NULL)"]):
+    following: _Next = {}
+    columns = ["p.id", f"array_remove(ARRAY[{', '.join(cases)}]::int[], NULL)", soonest]
+    for person, places, moment in q.rows(columns):
         for place in places:
             matched[place].add(person)
-    return {one.id: matched[place] for place, one in enumerate(todo)}
+        if moment is not None:
+            following[person] = moment
+    return {one.id: matched[place] for place, one in enumerate(todo)}, following
 
 
 def _first_line(error: Exception) -> str:

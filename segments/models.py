@@ -1,10 +1,22 @@
 """Segments, their versions, who is in them, and who came and went."""
 
+from typing import Any
+
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
+from django.db.models.functions import Coalesce
 
 from profiles.models import Profile
+
+
+class Sized(models.Manager["Segment"]):
+    """Segments with their sizes of this very moment."""
+
+    def get_queryset(self) -> models.QuerySet["Segment"]:
+        come_and_gone = SizeChange.objects.filter(segment_id=models.OuterRef("pk")).values("segment_id")
+        since = come_and_gone.annotate(total=models.Sum("n")).values("total")
+        return super().get_queryset().annotate(size=models.F("counted") + Coalesce(models.Subquery(since), 0))
 
 
 class Segment(models.Model):
@@ -33,14 +45,46 @@ class Segment(models.Model):
     kind = models.CharField(max_length=10, choices=Kind, default=Kind.DYNAMIC)
     definition = models.JSONField(default=dict)
     version = models.ForeignKey("SegmentVersion", null=True, on_delete=models.PROTECT, related_name="+")
-    size = models.IntegerField(default=0)
+    counted = models.IntegerField(default=0, help_text="Its size, without the changes that still stand by themselves.")
     refreshed_at = models.DateTimeField(null=True)
     swept_at = models.DateTimeField(null=True)
+    unforeseen_since = models.DateTimeField(
+        null=True, help_text="As of when everybody was asked, while it is not known yet when that changes with time."
+    )
     flagged = models.TextField(blank=True, help_text="What is wrong with it, for people; empty: nothing.")
     created_at = models.DateTimeField()
 
+    objects = Sized()
+
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def size(self) -> int:
+        """How many are in it: as of when it was read by `objects`, else as of now."""
+        if "size" not in self.__dict__:
+            since = SizeChange.objects.filter(segment_id=self.pk).aggregate(total=models.Sum("n"))["total"]
+            return self.counted + int(since or 0)
+        return int(self.__dict__["size"])
+
+    @size.setter
+    def size(self, size: int) -> None:
+        self.__dict__["size"] = size
+
+    def refresh_from_db(self, *args: Any, **kwargs: Any) -> None:
+        self.__dict__.pop("size", None)
+        super().refresh_from_db(*args, **kwargs)
+
+
+class SizeChange(models.Model):
+    """How many more, or fewer, are in a segment since: written by the database itself with each change of members.
+
+    So whoever changes members never waits for the segment's row; the sweep adds these up (`fold`).
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    segment_id = models.BigIntegerField(db_index=True)  # no foreign key: what is deleted with a segment is counted too
+    n = models.IntegerField()
 
 
 class SegmentVersion(models.Model):

@@ -1,35 +1,83 @@
-"""The safety net under time: finds whose answer is no longer what their membership says, and has them asked again.
+"""Time, and the safety net under it.
 
-It decides nothing itself. Whoever it finds is touched, and then asked like anybody else: under their lock, in a fresh
-snapshot. Between its rounds, time touches people at the moment that was worked out for them (`Watch.next_at`).
+Between two moments nothing changes by time alone that was not foreseen: when a person's answers may next change stands
+in `Watch.next_at`. Whoever's time has come is touched, and then asked like anybody else: under their lock, in a fresh
+snapshot. A segment that was just asked of everybody is looked through for those moments first.
+
+Now and then each segment is compared with its condition as a whole, to find whoever slipped through. Segments that ask
+about everybody (`top`) are always followed this way.
 """
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from django.db import DatabaseError, transaction
-from django.db.models import Q
 
 from foundation.sql import statements
 from profiles import pulses
 from profiles.models import Pulse
 from segments import building, live, membership
-from segments.live import Live
+from segments.live import Live, Standing
 from segments.models import Cause, Segment
+from segments.question import Question, earliest
 
-MOVING = timedelta(minutes=5)  # those that time moves
-STILL = timedelta(hours=6)  # the others, where nothing should ever be found
+WHOLE = timedelta(minutes=5)  # those that can only be asked of everybody
+MOVING = timedelta(hours=6)  # those that time moves, where nothing should ever be found
+STILL = timedelta(hours=24)  # the others, where even less should
+_STAGGER = timedelta(minutes=1)  # by segment, so that they do not all come at once
 _BATCH = 5_000
+_FIRST = UUID(int=0)
 _sql = statements("segments", "membership")
 
 
 def tick(now: datetime) -> int:
     """One round; how many people it touched. Each segment has its own transaction, so that none holds up another."""
+    standing = live.read()
+    for id, why in standing.broken.items():
+        Segment.objects.filter(id=id).exclude(flagged=why).update(flagged=why)
+    for one, since in _unforeseen(standing):
+        _foresee(one, since)
     touched = _those_due(now) + _those_put_off(now)
-    for one in _due(now):
+    for one in _due(standing, now):
         touched += _sweep(one, now)
-    _sql.run("recount")
+    _sql.run("fold")
     return touched
+
+
+# ── Moments ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+def _unforeseen(standing: Standing) -> list[tuple[Live, datetime]]:
+    """The segments of which it is not known yet when they change, and as of when they were asked of everybody."""
+    waiting = Segment.objects.filter(unforeseen_since__isnull=False, flagged="")
+    since = dict(waiting.values_list("id", "unforeseen_since"))
+    return [(one, since[one.id]) for one in standing.live if one.id in since]
+
+
+def _foresee(one: Live, since: datetime) -> None:
+    """Works out of everybody when the answer changes after `since`, some people at a time, and so holding up nobody."""
+    after: UUID | None = _FIRST
+    try:
+        while after is not None and one.moves:
+            with transaction.atomic():
+                after = _foresee_some(one, since, after)
+    except DatabaseError as error:
+        Segment.objects.filter(id=one.id).update(flagged=building.reason(error))
+        return
+    Segment.objects.filter(id=one.id, unforeseen_since=since).update(unforeseen_since=None)
+
+
+def _foresee_some(one: Live, since: datetime, after: UUID) -> UUID | None:
+    """The same of those whose ids come next; the last of these, or None if nobody is left."""
+    people = [row[0] for row in _sql.rows("following", {"after": after, "limit": _BATCH})]
+    if not people:
+        return None
+    q = Question(since, one.condition.names(), among=people)
+    soonest = earliest(one.condition.changes(q))
+    found = q.rows(["p.id", soonest], f"{soonest} IS NOT NULL")
+    if found:
+        profiles, moments = (list(column) for column in zip(*found, strict=True))
+        _sql.run("foresee", {"profiles": profiles, "moments": moments})
+    return people[-1]
 
 
 def _those_due(now: datetime) -> int:
@@ -50,18 +98,20 @@ def _those_put_off(now: datetime) -> int:
         return pulses.touch(people, cause=Pulse.Cause.TIME, now=now)
 
 
-def _due(now: datetime) -> Iterator[Live]:
+# ── The safety net ───────────────────────────────────────────────────────────────────────────────────────────────────
+def _due(standing: Standing, now: datetime) -> Iterator[Live]:
     """The live segments whose turn it is, those that waited longest first."""
-    now_live = live.read()
-    for id, why in now_live.broken.items():
-        Segment.objects.filter(id=id).exclude(flagged=why).update(flagged=why)
-    standing = {one.id: one for one in now_live.live}
-    moving = [id for id, one in standing.items() if one.needs.time or one.needs.whole]
-    rows = Segment.objects.filter(id__in=standing).filter(
-        Q(swept_at=None) | Q(id__in=moving, swept_at__lte=now - MOVING) | Q(swept_at__lte=now - STILL)
-    )
-    for id in rows.order_by("swept_at").values_list("id", flat=True):
-        yield standing[id]
+    swept = dict(Segment.objects.filter(id__in=[one.id for one in standing.live]).values_list("id", "swept_at"))
+    waiting = [(swept[one.id], one) for one in standing.live if one.id in swept]
+    for at, one in sorted(waiting, key=lambda pair: (pair[0] is not None, pair[0] or now, pair[1].id)):
+        if at is None or at + _every(one) <= now:
+            yield one
+
+
+def _every(one: Live) -> timedelta:
+    if one.needs.whole:
+        return WHOLE
+    return (MOVING if one.needs.time else STILL) - one.id % 60 * _STAGGER
 
 
 def _sweep(one: Live, now: datetime) -> int:

@@ -66,8 +66,9 @@ class Consent(Leaf):
         return f"who {_SAID[self.state]} “{wording.spoken(self.topic)}” by {self.channel}"
 
     def needs(self) -> Needs:
-        # A choice leaves no pulse, so that only a look from time to time finds what it changed.
-        return Needs(consent=True, time=True)
+        # What the ledger says was decided: the choice itself, or one of everything.
+        said = {(self.topic, self.channel), ("*", self.channel), ("*", "*")}
+        return Needs(attributes=frozenset(f"consent.{t}.{c}" for t, c in said), consent=True, time=True)
 
     def tell(self, *found: str | None) -> str:
         return {"granted": "agreed", "denied": "declined"}.get(found[0] or "", "never said")

@@ -92,7 +92,7 @@ class Sequence(Leaf):
         return [behaviour.later(q, f"{table}.last", leaves)] if leaves else []
 
     def _table(self, q: Question) -> str:
-        """The first steps `f` that count, with how many there are: `n`, of those whose time has run out where it must."""
+        """The first steps that count, with how many there are: `n`; of those whose time has run out, where it must."""
         first = behaviour.events(q, self.steps[0].name, self.steps[0].where, behaviour.span(self.window, q.at))
         # The earliest middle step leaves the most room for those that follow, so only that one need be looked at.
         joins, before = "", "f.at"

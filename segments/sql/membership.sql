@@ -23,10 +23,24 @@ WHERE profile_id = ANY(%(profiles)s) AND segment_id = ANY(%(segments)s);
 SELECT profile_id, asked_at, anew FROM segments_watch WHERE profile_id = ANY(%(profiles)s) ORDER BY profile_id FOR UPDATE;
 
 -- name: watch
--- These people are asked as of now.
-INSERT INTO segments_watch (profile_id, asked_at) SELECT p.id, %(now)s FROM profiles_profile p WHERE p.id = ANY(%(profiles)s)
-ORDER BY p.id
-ON CONFLICT (profile_id) DO UPDATE SET asked_at = excluded.asked_at, anew = false;
+-- These people are asked as of now, and must be asked again at these times, if not before.
+INSERT INTO segments_watch (profile_id, asked_at, next_at)
+SELECT p.id, %(now)s, w.moment FROM unnest(%(profiles)s::uuid[], %(moments)s::timestamptz[]) AS w(profile, moment)
+JOIN profiles_profile p ON p.id = w.profile ORDER BY p.id
+ON CONFLICT (profile_id) DO UPDATE
+SET asked_at = excluded.asked_at, anew = false, next_at = least(segments_watch.next_at, excluded.next_at);
+
+-- name: foresee
+-- These people must be asked again at these times, if not before. Who was never asked is still to be.
+INSERT INTO segments_watch (profile_id, next_at, anew)
+SELECT p.id, w.moment, true FROM unnest(%(profiles)s::uuid[], %(moments)s::timestamptz[]) AS w(profile, moment)
+JOIN profiles_profile p ON p.id = w.profile ORDER BY p.id
+ON CONFLICT (profile_id) DO UPDATE SET next_at = excluded.next_at
+WHERE segments_watch.next_at IS NULL OR excluded.next_at < segments_watch.next_at;
+
+-- name: following
+-- The next of all people, in order of id.
+SELECT id FROM profiles_profile WHERE id > %(after)s ORDER BY id LIMIT %(limit)s;
 
 -- name: enter
 -- These people come into these segments.
@@ -95,21 +109,17 @@ SELECT DISTINCT l.profile_id FROM segments_late l
 WHERE NOT EXISTS (SELECT FROM profiles_pulse u WHERE u.profile_id = l.profile_id)
 LIMIT %(limit)s;
 
--- name: recount
--- The sizes, where people came or went.
-UPDATE segments_segment s SET size = c.n
-FROM (
-    SELECT s.id, (SELECT count(*) FROM segments_membership m WHERE m.segment_id = s.id) AS n
-    FROM segments_segment s WHERE s.status <> 'archived'
-    ORDER BY s.id
-) c
-WHERE c.id = s.id AND s.size <> c.n;
-
--- name: come_back
--- These people are asked again at these times, if not before.
-UPDATE segments_watch w SET next_at = least(w.next_at, c.moment)
-FROM unnest(%(profiles)s::uuid[], %(moments)s::timestamptz[]) AS c(profile, moment)
-WHERE w.profile_id = c.profile;
+-- name: fold
+-- Puts into each segment's size what came and went since; a segment whose row somebody holds waits for the next time.
+WITH counted AS (
+    SELECT id FROM segments_segment WHERE id IN (SELECT segment_id FROM segments_sizechange)
+    ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
+), taken AS (
+    DELETE FROM segments_sizechange c USING counted s WHERE c.segment_id = s.id RETURNING c.segment_id, c.n
+)
+UPDATE segments_segment s SET counted = s.counted + t.n
+FROM (SELECT segment_id, sum(n) AS n FROM taken GROUP BY 1) t
+WHERE s.id = t.segment_id;
 
 -- name: changed_last
 -- When somebody last came into a segment, or went.
