@@ -46,6 +46,7 @@ _MENU = (
         "Consent",
         (
             ("Topics", "topic", "consent_topic"),
+            ("Sign-up forms", "assignment_ind", "consent_signupform"),
             ("Choices now", "how_to_reg", "consent_consentstate"),
             ("The ledger", "history_edu", "consent_consentrecord"),
             ("Refused upgrades", "gpp_bad", "consent_refusedupgrade"),

@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib import admin
 from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.db.models.functions import JSONObject
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFilter
@@ -20,6 +22,7 @@ from consent.models import (
     ConsentRecord,
     ConsentState,
     RefusedUpgrade,
+    SignupForm,
     State,
     Subject,
     Suppression,
@@ -118,6 +121,53 @@ def _chosen(topic: Topic) -> Part:
             for state in State.values
         ],
     )
+
+
+@admin.register(SignupForm)
+class SignupFormAdmin(ReadOnlyAdmin):
+    empty = "Sign-up forms are pages on which people ask to get topics. They are made over the API."
+    list_display = ("name_", "topics_", "stands")
+    list_filter = ("active",)
+    ordering = ("-active", "name")
+
+    @display(description="Form", ordering="name")
+    def name_(self, form: SignupForm) -> SafeString:
+        return wording.wide(form.name)
+
+    @display(description="Offers")
+    def topics_(self, form: SignupForm) -> str:
+        return ", ".join(map(_topic, form.topics))
+
+    @display(description="State")
+    def stands(self, form: SignupForm) -> SafeString:
+        return wording.badge("In use", "good") if form.active else wording.badge("Out of use")
+
+    def head(self, request: HttpRequest, row: SignupForm) -> Head:
+        return Head(
+            row.name, "Whoever sends it gets one mail, and nothing more before they confirm.", [self.stands(row)]
+        )
+
+    def parts(self, request: HttpRequest, row: SignupForm) -> Sequence[Part]:
+        address = settings.BASE_URL + reverse("consent:form", args=[row.slug])
+        languages = dict(settings.LANGUAGES)
+        return [
+            *(
+                Prose(
+                    title=languages.get(locale, locale), text=f"{said['title']}\n\n{said['text']}\n\n{said['button']}"
+                )
+                for locale, said in sorted(row.wordings.items())
+            ),
+            Facts(
+                title="About it",
+                aside=True,
+                rows=[
+                    ("Where it is", wording.link(address, address)),
+                    ("Offers", self.topics_(row)),
+                    ("May be framed by", ", ".join(row.embed_on) or "nobody"),
+                    ("Name for programs", row.slug),
+                ],
+            ),
+        ]
 
 
 # ── What was chosen ──────────────────────────────────────────────────────────────────────────────────────────────────

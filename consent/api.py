@@ -12,6 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from consent import ledger, optins, states, topics
+from consent.api_forms import SignupFormView
 from consent.ledger import EVERYTHING, Choice
 from consent.models import ConsentRecord, ConsentState, OptIn, State, Topic
 from foundation.errors import Conflict, Invalid, Problem
@@ -215,5 +216,6 @@ class ConsentView(ListModelMixin, OfProfile):
 
 ROUTES = [
     ("topics", TopicView, "topic"),
+    ("signup-forms", SignupFormView, "signup-form"),
     (f"{PROFILE}/consent", ConsentView, "profile-consent"),
 ]

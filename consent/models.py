@@ -162,6 +162,37 @@ class OptIn(models.Model):
         indexes = [models.Index(fields=["asked_at"], name="opt_ins_by_age")]
 
 
+class SignupForm(models.Model):
+    """A page on which people ask to get topics. Only `consent.signups` writes it."""
+
+    slug = models.SlugField(unique=True)
+    name = models.CharField(max_length=100)
+    topics = models.JSONField(default=list, help_text="Slugs of the topics that it offers, in order.")
+    wordings = models.JSONField(default=dict, help_text="By language: title, text and button.")
+    embed_on = models.JSONField(default=list, help_text="Origins whose pages may show it in a frame.")
+    active = models.BooleanField(default=True)
+
+    class Meta:
+        verbose_name, verbose_name_plural = "sign-up form", "sign-up forms"
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Attempt(models.Model):
+    """Something that strangers may do so often only, by a keyed digest of where it came from. Gone after a day."""
+
+    id = models.BigAutoField(primary_key=True)
+    digest = models.CharField(max_length=64)
+    at = models.DateTimeField()
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["digest", "at"], name="attempts_of_one"),
+            models.Index(fields=["at"], name="attempts_by_age"),
+        ]
+
+
 class RefusedUpgrade(models.Model):
     """An attempt to turn a refusal into a consent without the person's own act."""
 

@@ -5,7 +5,7 @@ Programs follow every link in a mail. So the link opens a page with one button, 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -26,7 +26,6 @@ from profiles.ingest import Ours
 from profiles.models import Profile
 
 MAILS = 2  # the first, and once more
-KEPT = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,8 +175,3 @@ def _let_in_again(profile: Profile) -> None:
     if profile.email:
         found = Suppression.objects.filter(channel="email", address_hash=hash_of(profile.email))
         found.filter(reason=Suppression.Reason.ERASED).delete()
-
-
-def forget(now: datetime) -> int:
-    """Drops what nobody confirmed in 30 days, and what was confirmed longer ago: the ledger has it. How many."""
-    return OptIn.objects.filter(asked_at__lte=now - KEPT).delete()[0]

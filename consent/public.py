@@ -1,7 +1,7 @@
 """What all pages that a token opens have in common: their headers, one 404, and 503 while the database is away."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from typing import Any
 
@@ -16,17 +16,22 @@ from staff import actors
 View = Callable[..., HttpResponse]
 log = logging.getLogger(__name__)
 
+POLICY = (
+    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+)
 _HEADERS = {
     "Cache-Control": "no-store, private",
-    "Content-Security-Policy": (
-        "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
-        "frame-ancestors 'none'; base-uri 'none'"
-    ),
+    "Content-Security-Policy": POLICY,
     # The token is in the address: no page that they go to next, and no search engine, gets to know it.
     "Referrer-Policy": "no-referrer",
     "X-Robots-Tag": "noindex, nofollow",
     "X-Content-Type-Options": "nosniff",
 }
+
+
+def framed_by(origins: Sequence[str]) -> str:
+    """The policy of a page that these may show in a frame; nobody, if there are none."""
+    return POLICY.replace("frame-ancestors 'none'", f"frame-ancestors {' '.join(origins)}") if origins else POLICY
 
 
 def page(template: str, context: Mapping[str, Any] | None = None, **options: Any) -> HttpResponse:
@@ -42,10 +47,10 @@ def token_page(*methods: str) -> Callable[[View], View]:
     def decorate(view: View) -> View:
         @csrf_exempt
         @wraps(view)
-        def serve(request: HttpRequest, token: str) -> HttpResponse:
-            response = _answer(view, request, token) if request.method in methods else _not_allowed(request, methods)
+        def serve(request: HttpRequest, **address: str) -> HttpResponse:
+            response = _answer(view, request, address) if request.method in methods else _not_allowed(request, methods)
             for name, value in _HEADERS.items():
-                response.headers[name] = value
+                response.headers.setdefault(name, value)
             # Django's own line about an error has the path in it, and so the token.
             response._has_been_logged = True  # type: ignore[attr-defined]
             return response
@@ -55,10 +60,10 @@ def token_page(*methods: str) -> Callable[[View], View]:
     return decorate
 
 
-def _answer(view: View, request: HttpRequest, token: str) -> HttpResponse:
+def _answer(view: View, request: HttpRequest, address: Mapping[str, str]) -> HttpResponse:
     try:
         with actors.acting_as("customer"):
-            return view(request, token)
+            return view(request, **address)
     except Http404:
         return page("consent/not_found.html", status=404)
     except Refused as refusal:

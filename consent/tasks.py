@@ -2,11 +2,11 @@
 
 from datetime import datetime
 
-from consent import optins
+from consent import forgetting
 from foundation.loops import loop
 
 
 @loop("consent.forget")
 def forget(now: datetime) -> int:
     """Drops what is past its time."""
-    return optins.forget(now)
+    return forgetting.forget(now)

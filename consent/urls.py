@@ -5,7 +5,7 @@ from django.urls import path
 from django.utils.functional import lazy
 from django.views.generic import RedirectView
 
-from consent import views
+from consent import public_forms, views
 
 app_name = "consent"
 urlpatterns = [
@@ -14,6 +14,7 @@ urlpatterns = [
     path("preferences/<token>/data/", views.download, name="download"),
     path("preferences/<token>/erase/", views.erase, name="erase"),
     path("confirm/<token>/", views.confirm, name="confirm"),
+    path("forms/<slug:slug>/", public_forms.signup, name="form"),
     path("unsubscribe/<token>/", views.unsubscribe, name="unsubscribe"),
     # Mail providers post to the address as it stands, or without its slash, and follow no redirect.
     path("unsubscribe/<token>", views.unsubscribe),

@@ -22,6 +22,7 @@ from messaging.models import Message
 from profiles import merging
 from profiles.models import Event, Profile
 from staff import keys
+from staff.models import Key
 
 Decide = Callable[..., Outcome]
 At = Callable[[datetime], None]
@@ -208,7 +209,7 @@ def test_without_an_address_there_is_nothing_to_confirm_by(
 def test_a_program_asks_for_it_and_is_told_so(
     ada: Profile, letter: Topic, decide: Decide, at: At, now: datetime
 ) -> None:
-    _key, secret = keys.create("Shop", kind=keys.Key.Kind.SECRET, scopes=["consent:write"], now=now)
+    _key, secret = keys.create("Shop", kind=Key.Kind.SECRET, scopes=["consent:write"], now=now)
     api = APIClient(headers={"authorization": f"Bearer {secret}"})
     proof = {"wording": "Yes, news!", "locale": "en", "at": now.isoformat(), "source": "checkout"}
     body = {"topic": "news", "channel": "email", "state": "granted", "evidence": proof}
