@@ -239,6 +239,7 @@ def _server() -> Iterator[None]:
             "CAIRN_WAKE_UPS": "off",
             "DJANGO_SETTINGS_MODULE": "config.settings",
             "LOG_LEVEL": "WARNING",
+            "POSTAL_ADDRESS": "1 Test Street, 12345 Testing",
         }
         from config.embedded import lending
 

@@ -12,6 +12,7 @@ from django.core.validators import validate_email
 from django.db import transaction
 
 from foundation.errors import Invalid, Problem
+from messaging import limits
 from messaging.building import check_href
 from messaging.models import Brand
 from staff import audit
@@ -47,6 +48,8 @@ def save(*, now: datetime, **fields: Any) -> Brand:
             brand.save(update_fields=changed)
             what = ", ".join(name.replace("_", " ") for name in changed)
             audit.record("brand.changed", "brand", "brand", f"Changed the brand: {what}.", fields=changed)
+        if "postal_address" in changed and brand.postal_address:
+            limits.release(["postal"], now=now)
     return brand
 
 

@@ -93,11 +93,13 @@ def in_order() -> list[type[Guardrail]]:
     return sorted(GUARDRAILS, key=lambda guardrail: (guardrail.order, guardrail.key))
 
 
-def judge(candidates: Sequence[Candidate], now: datetime) -> dict[UUID, Judgement]:
-    """Asks one guardrail after the other about those that all before it allowed."""
+def judge(
+    candidates: Sequence[Candidate], now: datetime, rails: Sequence[type[Guardrail]] | None = None
+) -> dict[UUID, Judgement]:
+    """Asks one guardrail after the other (all of them, or just `rails`) about those that all before it allowed."""
     judged: dict[UUID, Judgement] = {}
     standing = list(candidates)
-    for guardrail in in_order():
+    for guardrail in in_order() if rails is None else rails:
         if not standing:
             break
         verdicts = guardrail().judge(standing, now)
@@ -107,3 +109,20 @@ def judge(candidates: Sequence[Candidate], now: datetime) -> dict[UUID, Judgemen
         judged |= {id: Judgement(guardrail.key, verdict) for id, verdict in held.items()}
         standing = [one for one in standing if one.id not in held]
     return judged | {one.id: Judgement("", ALLOW) for one in standing}
+
+
+def going_on(after: type[Guardrail], candidates: Sequence[Candidate], now: datetime) -> set[UUID]:
+    """Those that no guardrail after this one holds back: only they use up a place that there is one of."""
+    later = [rail for rail in in_order() if (rail.order, rail.key) > (after.order, after.key)]
+    return {id for id, found in judge(candidates, now, later).items() if not found.guardrail}
+
+
+def by_rank(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """Who goes first where there is room for one: the higher priority, then what is stale sooner, then the older."""
+    return sorted(candidates, key=_rank)
+
+
+def _rank(one: Candidate) -> tuple[int, bool, float, datetime, UUID]:
+    message = one.message
+    stale = message.expires_at.timestamp() if message.expires_at else 0.0
+    return -message.priority, message.expires_at is None, stale, message.queued_at, message.id

@@ -117,6 +117,9 @@ class Message(models.Model):
     fence = models.PositiveIntegerField(
         default=0, help_text="Raised at each claim: a late worker's word no longer counts."
     )
+    priority = models.SmallIntegerField(
+        default=0, db_default=0, help_text="Who goes first where there is room for one: the higher."
+    )
     urgent = models.BooleanField(default=False, help_text="Transactional when it was queued: goes before the others.")
     due_at = models.DateTimeField(help_text="When to try next.")
     expires_at = models.DateTimeField(null=True, blank=True)
@@ -132,7 +135,9 @@ class Message(models.Model):
                 fields=["urgent", "due_at"], condition=Q(state__in=["queued", "deferred"]), name="messages_due_by_lane"
             ),
             models.Index(fields=["sending_at"], condition=Q(state="sending"), name="messages_sending"),
-            models.Index(fields=["profile", "sent_at"], include=["channel"], name="messages_of_a_person"),
+            models.Index(
+                fields=["profile", "sending_at"], include=["channel", "topic", "template"], name="messages_of_a_person"
+            ),
             models.Index(fields=["-queued_at", "-id"], name="messages_newest_first"),
         ]
         constraints = [
@@ -141,4 +146,51 @@ class Message(models.Model):
             ),
             # What is being sent is found again by when that began, should its worker die.
             models.CheckConstraint(condition=~Q(state="sending") | Q(sending_at__isnull=False), name="sending_since"),
+        ]
+
+
+class Limits(models.Model):
+    """When enough is enough, for all that can wait: one row, and out of the box it limits nothing."""
+
+    topic_cooldown = models.PositiveSmallIntegerField(default=0, help_text="Hours between two of a topic; 0: none.")
+    template_cooldown = models.PositiveSmallIntegerField(
+        default=0, help_text="Hours between two of a template; 0: none."
+    )
+    quiet_from = models.TimeField(null=True, blank=True)
+    quiet_to = models.TimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name, verbose_name_plural = "limits", "limits"
+        constraints = [
+            models.CheckConstraint(condition=Q(id=1), name="only_one_row_of_limits"),
+            models.CheckConstraint(
+                condition=Q(quiet_from=None, quiet_to=None)
+                | (Q(quiet_from__isnull=False, quiet_to__isnull=False) & ~Q(quiet_from=models.F("quiet_to"))),
+                name="quiet_hours_have_two_ends",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return "Limits"
+
+
+class Cap(models.Model):
+    """At most so many messages in so many hours, of those it is about."""
+
+    class Counts(models.TextChoices):
+        PERSON = "person", "A person"
+        ACCOUNT = "account", "A company, all its people together"
+
+    limits = models.ForeignKey(Limits, on_delete=models.CASCADE, related_name="caps")
+    counts = models.CharField(max_length=10, choices=Counts, default=Counts.PERSON)
+    channel = models.CharField(max_length=20, blank=True, help_text="Empty: all channels together.")
+    topic = models.ForeignKey(Topic, null=True, blank=True, on_delete=models.CASCADE, related_name="+")
+    most = models.PositiveSmallIntegerField()
+    hours = models.PositiveSmallIntegerField()
+
+    class Meta:
+        verbose_name = "cap"
+        constraints = [
+            models.CheckConstraint(condition=Q(most__gte=1), name="a_cap_leaves_one"),
+            models.CheckConstraint(condition=Q(hours__gte=1, hours__lte=2160), name="a_cap_looks_back_90_days"),
         ]

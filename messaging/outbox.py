@@ -26,7 +26,7 @@ class Request:
     """A message that somebody wants sent. `key` makes it the same message, however often it is asked for.
 
     `context` is what the template may use beside the person: `event` and `data`. Without `expires_at` it is stale
-    after what the settings say.
+    after what the settings say. Where a cap leaves one place, the higher `priority` gets it.
     """
 
     key: str
@@ -39,6 +39,7 @@ class Request:
     variant: str = ""
     context: dict[str, Any] = field(default_factory=dict)
     expires_at: datetime | None = None
+    priority: int = 0
 
 
 def enqueue(requests: Sequence[Request], *, now: datetime) -> list[UUID]:
@@ -126,6 +127,7 @@ def _row(request: Request, template: Template, now: datetime) -> dict[str, Any]:
         "variant": request.variant,
         "context": request.context,
         "urgent": topic.transactional,
+        "priority": request.priority,
         "expires_at": request.expires_at or now + _stale_after(topic),
     }
 

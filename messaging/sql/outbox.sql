@@ -3,14 +3,14 @@
 INSERT INTO messaging_message (
     id, idempotency_key, profile_id, channel, topic_id, template_id, journey, enrollment, step, variant, context,
     state, reason, evidence, guardrail, address, sender, message_id, subject, html, text, provider_id,
-    attempts, claims, fence, urgent, due_at, expires_at, queued_at
+    attempts, claims, fence, urgent, priority, due_at, expires_at, queued_at
 )
 SELECT
     r.id, r.key, r.profile_id, r.channel, r.topic_id, r.template_id, r.journey, r.enrollment, r.step, r.variant,
-    r.context, 'queued', '', '{}', '', '', '', '', '', '', '', '', 0, 0, 0, r.urgent, %(now)s, r.expires_at, %(now)s
+    r.context, 'queued', '', '{}', '', '', '', '', '', '', '', '', 0, 0, 0, r.urgent, r.priority, %(now)s, r.expires_at, %(now)s
 FROM jsonb_to_recordset(%(requests)s::jsonb) AS r(
     id uuid, key text, profile_id uuid, channel text, topic_id bigint, template_id bigint, journey text,
-    enrollment uuid, step text, variant text, context jsonb, urgent boolean, expires_at timestamptz
+    enrollment uuid, step text, variant text, context jsonb, urgent boolean, priority smallint, expires_at timestamptz
 )
 ORDER BY r.key
 ON CONFLICT (idempotency_key) DO NOTHING;
