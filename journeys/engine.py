@@ -56,31 +56,40 @@ def _until_nothing(step: Callable[[datetime], int], now: datetime) -> int:
 # ── Reacting ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 def _react(now: datetime) -> int:
     taken = pulses.claim(PEOPLE, now=now)
-    if not taken:
-        return 0
-    walk = Walk.at(now)
-    there = _there(taken, now)
+    if taken:
+        look_at(taken, Walk.at(now))
+    return len(taken)
+
+
+def look_at(taken: list[Taken], walk: Walk, only: Journey | None = None) -> None:
+    """Looks at what is new of these people, whose locks the caller holds, in all journeys or in `only` one."""
+    now = walk.now
+    there = _there(taken, now, only)
     changes = membership.refresh(taken, now=now)
     renames = Renames.read()
     done = _done(taken, renames)
     concerns = ending.touched(taken, set().union(*done.values()), {change.slug for change in changes})
     ending.check(walk, there, concerns=concerns)
-    rounds.replan(taken, now)
+    if only is None:
+        rounds.replan(taken, now)
     walk.flush()  # who may enter again depends on who has just left
-    entered = _enter(walk, Happened(pulses.triggering(taken), changes, renames))
+    entered = _enter(walk, Happened(pulses.triggering(taken), changes, renames), only)
     ending.check(walk, entered, concerns=ending.always)
     walk.follow([*_woken(there, done, walk), *entered])
     walk.write()
-    return len(taken)
 
 
-def _there(taken: list[Taken], now: datetime) -> list[Traveller]:
+def _there(taken: list[Taken], now: datetime, only: Journey | None) -> list[Traveller]:
     """The enrollments of these people: those on the way, held, and those that may still reach their goal."""
-    profiles = [one.profile_id for one in taken]
     since = min((one.first_at for one in taken if one.first_at), default=now)
-    return read(_sql.rows("lock", {"profiles": profiles})) + read(
-        _sql.rows("may_still_convert", {"profiles": profiles, "since": min(since, now)})
-    )
+    profiles = [one.profile_id for one in taken]
+    params = {"profiles": profiles, "journey": only and only.pk, "since": min(since, now)}
+    return on_the_way(profiles, only) + read(_sql.rows("may_still_convert", params))
+
+
+def on_the_way(profiles: list[UUID], only: Journey | None = None) -> list[Traveller]:
+    """Where these people are on the way, held."""
+    return read(_sql.rows("lock", {"profiles": profiles, "journey": only and only.pk}))
 
 
 def _done(taken: list[Taken], renames: Renames) -> dict[UUID, set[str]]:
@@ -90,11 +99,16 @@ def _done(taken: list[Taken], renames: Renames) -> dict[UUID, set[str]]:
     return {one.profile_id: renames.all_of(known[id] for id in one.names if id in known) for one in taken}
 
 
-def _enter(walk: Walk, happened: Happened) -> list[Traveller]:
+def _enter(walk: Walk, happened: Happened, only: Journey | None) -> list[Traveller]:
     if not happened.events and not happened.changes:
         return []
-    running = Journey.objects.filter(status__in=[Journey.Status.LIVE, Journey.Status.PAUSED], version__isnull=False)
-    gates = entering.gates(list(running), walk)
+    if only is not None:
+        running = [only]
+    else:
+        running = list(
+            Journey.objects.filter(status__in=[Journey.Status.LIVE, Journey.Status.PAUSED], version__isnull=False)
+        )
+    gates = entering.gates(running, walk)
     return [one for gate in gates for one in gate.admit(gate.happened(happened), walk)]
 
 
@@ -116,13 +130,16 @@ def _is_awaited(name: str, awaits: list[str]) -> bool:
 # ── Advancing ────────────────────────────────────────────────────────────────────────────────────────────────────────
 def _advance(now: datetime) -> int:
     due = claim(now)
-    if not due:
-        return 0
-    walk = Walk.at(now)
+    if due:
+        move_on(due, Walk.at(now))
+    return len(due)
+
+
+def move_on(due: list[Traveller], walk: Walk) -> None:
+    """Leads those on whose time has come."""
     ending.check(walk, due, concerns=ending.by_time)
     walk.follow(due)
     walk.write()
-    return len(due)
 
 
 def claim(now: datetime, limit: int = BATCH) -> list[Traveller]:

@@ -48,6 +48,7 @@ SELECT e.id, e.journey_id, e.version_id, e.profile_id, e.step, e.state, e.due_at
        e.step_entered_at, e.context, e.passed, e.attempts, e.converted_at
 FROM journeys_enrollment e
 WHERE e.profile_id = ANY(%(profiles)s) AND e.state = 'active'
+  AND (%(journey)s::bigint IS NULL OR e.journey_id = %(journey)s::bigint)
 ORDER BY e.id
 FOR UPDATE OF e;
 
@@ -58,6 +59,7 @@ SELECT e.id, e.journey_id, e.version_id, e.profile_id, e.step, e.state, e.due_at
 FROM journeys_enrollment e
 JOIN journeys_journeyversion v ON v.id = e.version_id
 WHERE e.profile_id = ANY(%(profiles)s) AND e.state <> 'active' AND e.converted_at IS NULL
+  AND (%(journey)s::bigint IS NULL OR e.journey_id = %(journey)s::bigint)
   AND v.program @> '{"has_goal": true}'
   AND (
       v.program->>'goal_within' IS NULL
