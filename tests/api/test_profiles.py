@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from rest_framework.test import APIClient
 
 from profiles.ingest import Trust, take
-from profiles.models import Account, Event, Identifier, Profile, Pulse
+from profiles.models import Account, Claim, Event, Identifier, Profile, Pulse
+from profiles.retention import CLAIMS_FOR
 from staff.models import AuditEntry
 
 PROFILES = "/api/v1/profiles/"
@@ -243,6 +244,7 @@ class TestEvents:
         assert names(at("ada", "events/")) == ["exported", "signed_up"]
         assert names("/api/v1/events/") == ["exported_too", "exported", "signed_up"]
         assert names("/api/v1/events/?external_id=ada&name=signed_up") == ["signed_up"]
+        assert names("/api/v1/events/?name=never") == []
         assert names(at("ada", f"events/?since={quote((now - timedelta(days=1)).isoformat())}")) == ["exported"]
         assert names(at("ada", f"events/?until={quote((now - timedelta(days=1)).isoformat())}")) == ["signed_up"]
         first = api.get(at("ada", "events/?limit=1")).json()
@@ -272,6 +274,10 @@ class TestEvents:
         assert shown.items() >= {"name": "signed_up", "external_id": "ada", "properties": {"plan": "pro"}}.items()
         assert shown["message_id"] == Event.objects.get().message_id
         assert api.get("/api/v1/events/m-nothing/").status_code == 404
+        # The same once its claim is forgotten.
+        Event.objects.update(received_at=now - CLAIMS_FOR - timedelta(days=1))
+        Claim.objects.all().delete()
+        assert api.get("/api/v1/events/m-signed_up/").json()["name"] == "signed_up"
 
     def test_somebody_unknown_has_no_list(self, api: APIClient) -> None:
         assert api.get(at("nobody", "events/")).status_code == 404

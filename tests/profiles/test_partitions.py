@@ -37,6 +37,23 @@ def test_making_them_again_makes_none(owner: BaseDatabaseWrapper) -> None:
     assert len(names) == 1 + partitions.MONTHS_BACK + 1 + partitions.MONTHS_AHEAD
 
 
+def test_each_of_them_serves_lists_by_time_and_one_event_by_when_it_came(owner: BaseDatabaseWrapper) -> None:
+    partitions.ensure(owner, clock.now().date() + timedelta(days=200))
+    with owner.cursor() as cursor:
+        cursor.execute(
+            "SELECT tablename, indexdef FROM pg_indexes WHERE tablename LIKE 'profiles_event%%' ORDER BY 1, 2"
+        )
+        indexes: dict[str, list[str]] = {}
+        for table, index in cursor.fetchall():
+            indexes.setdefault(table, []).append(index.partition(" USING ")[2])
+    for name in _names(owner):
+        assert indexes[name] == [
+            "brin (received_at) WITH (autosummarize='on')",
+            "btree (occurred_at, id)",
+            "btree (profile_id, name_id, occurred_at)",
+        ]
+
+
 def test_there_are_as_many_as_are_asked_for(owner: BaseDatabaseWrapper) -> None:
     until = (clock.now() + timedelta(days=400)).date()
     assert partitions.ensure(owner, until) >= 13
