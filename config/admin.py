@@ -39,6 +39,7 @@ _MENU = (
         (
             ("Outbox", "outbox", "messaging_message"),
             ("Templates", "draft", "messaging_template"),
+            ("Limits", "speed", "messaging_limits"),
             ("Brand", "palette", "messaging_brand"),
         ),
     ),
@@ -47,6 +48,7 @@ _MENU = (
         (
             ("Topics", "topic", "consent_topic"),
             ("Sign-up forms", "assignment_ind", "consent_signupform"),
+            ("Privacy requests", "gavel", "consent_privacyrequest"),
             ("Choices now", "how_to_reg", "consent_consentstate"),
             ("The ledger", "history_edu", "consent_consentrecord"),
             ("Refused upgrades", "gpp_bad", "consent_refusedupgrade"),

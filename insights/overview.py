@@ -67,6 +67,12 @@ def _attention(user: Any) -> Part:
             list_of(Message, state__exact="unknown"),
         ),
         (
+            "messaging.view_message",
+            "Messages that wait for a postal address of the brand",
+            Message.objects.filter(state=MessageState.DEFERRED, guardrail="postal"),
+            list_of(Message, state__exact="deferred"),
+        ),
+        (
             "profiles.view_identityconflict",
             "People who may be one and the same",
             IdentityConflict.objects.filter(resolved_at=None),

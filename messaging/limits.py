@@ -1,6 +1,6 @@
 """Limits: how much is enough, how long to leave people in peace, and when they sleep. One row, off out of the box."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time
 from typing import Any
@@ -135,6 +135,12 @@ def _check(cap: Most, path: str, topics: dict[str, int]) -> list[Problem]:
     if cap.topic and cap.topic not in topics:
         problems.append(Problem(f"{path}.topic", f"there is no topic {cap.topic!r}"))
     return problems
+
+
+def check(fields: Mapping[str, Any]) -> None:
+    """`Invalid` with everything that is wrong with these fields."""
+    if problems := _check_row(Limits(**fields)):
+        raise Invalid(problems)
 
 
 def _check_row(row: Limits) -> list[Problem]:

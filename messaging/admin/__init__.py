@@ -1,3 +1,3 @@
-"""The staff's screens of messages: the outbox, what can be said, and the brand that says it."""
+"""The staff's screens of messages: the outbox, what can be said, the limits, and the brand that says it."""
 
-from messaging.admin import outbox, writing  # noqa: F401 (they join the admin)
+from messaging.admin import limiting, outbox, writing  # noqa: F401 (they join the admin)

@@ -7,6 +7,7 @@ from uuid import UUID
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFilter, RelatedDropdownFilter
 from unfold.decorators import display
@@ -63,6 +64,7 @@ _EVIDENCE = {
     "limit": "At most",
     "window": "In",
     "counted": "Counted",
+    "intensity": "They asked for",
 }
 _VALUES: dict[str, str] = {
     "unset": "Not made yet",
@@ -172,9 +174,21 @@ def _became(row: Message) -> Part:
             ("Why", row.reason),
             ("The check that held it back", held),
             ("What that rests on", wording.terms(shown) if shown else ""),
+            ("What used it up", _sends(row.evidence.get("used"))),
+            ("What went first", _sends(row.evidence.get("lost_to"))),
             ("Tries", wording.amount(row.attempts) if row.attempts else ""),
         ],
     )
+
+
+def _sends(ids: Any) -> SafeString | str:
+    """The messages that a limit counted, each with when it went out."""
+    asked = [id for id in ids if isinstance(id, str)] if isinstance(ids, list) else []
+    rows = Message.objects.filter(id__in=asked).select_related("template").order_by("sending_at", "id")
+    told = (
+        (wording.link(one.subject or one.template.name, page_of(one)), wording.moment(one.sending_at)) for one in rows
+    )
+    return format_html_join("", "<div>{}, {}</div>", told)
 
 
 def _about(request: HttpRequest, row: Message) -> Part:

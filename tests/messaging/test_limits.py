@@ -8,7 +8,9 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from django.contrib.auth.models import Group
 from django.db import IntegrityError, connection, connections, transaction
+from django.test import Client
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -21,7 +23,7 @@ from messaging.guardrails.hours import next_within
 from messaging.limits import Most
 from messaging.models import Cap, Limits, Message, MessageState, Template
 from profiles.models import Account, Profile
-from staff.models import AuditEntry
+from staff.models import AuditEntry, User
 from tests.messaging.conftest import state_of
 from tests.messaging.sink import Sink
 
@@ -554,3 +556,91 @@ def test_scaling_never_leaves_nothing() -> None:
     for most in range(1, 50):
         for intensity in Preference.Intensity.values:
             assert caps.scaled(most, Preference(intensity=intensity)) >= 1
+
+
+# ── The staff's screen ───────────────────────────────────────────────────────────────────────────────────────────────
+_PAGE = "/admin/messaging/limits/1/change/"
+
+
+def _form(*caps: dict[str, Any], **fields: Any) -> dict[str, Any]:
+    usual = {"topic_cooldown": "0", "template_cooldown": "0", "quiet_from": "", "quiet_to": ""}
+    existing = sum("id" in cap for cap in caps)
+    counts = {"TOTAL": len(caps), "INITIAL": existing, "MIN_NUM": 0, "MAX_NUM": 1000}
+    rows = {f"caps-{n}-{name}": value for n, cap in enumerate(caps) for name, value in {"limits": "1", **cap}.items()}
+    return {**usual, **fields, **{f"caps-{name}_FORMS": value for name, value in counts.items()}, **rows}
+
+
+@pytest.fixture
+def publisher(db: None, client: Client) -> Client:
+    user = User.objects.create_user("pub", is_staff=True)
+    user.groups.add(Group.objects.get(name="publisher"))
+    client.force_login(user)
+    return client
+
+
+def test_a_publisher_sets_limits_on_one_page_and_the_trail_tells_it(publisher: Client, news: Topic) -> None:
+    assert "whatever people agreed to goes out at once" in publisher.get(_PAGE).content.decode()
+    caps = {"most": "2", "hours": "24", "counts": "person", "channel": "email", "topic": str(news.id)}
+    answer = publisher.post(_PAGE, _form(caps, topic_cooldown="12", quiet_from="21:00", quiet_to="08:00"))
+    assert answer.status_code == 302, answer.context["errors"]
+    said = [
+        "at most 2 messages about Product news by email to a person in 1 day",
+        "12 hours between two messages of the same topic",
+        "quiet from 21:00 to 08:00 where the person is",
+    ]
+    assert limits.sentences() == said
+    assert AuditEntry.objects.get(verb="limits.changed").actor == "user:pub"
+    page = publisher.get(_PAGE).content.decode()
+    assert "At most 2 messages about Product news by email to a person in 1 day." in page
+    held = {"id": str(Cap.objects.get().id), **caps}
+    more = {"most": "5", "hours": "168", "counts": "account", "channel": "", "topic": ""}
+    assert publisher.post(_PAGE, _form({**held, "most": "3"}, more)).status_code == 302
+    assert limits.sentences() == [
+        "at most 3 messages about Product news by email to a person in 1 day",
+        "at most 5 messages to a company in 7 days",
+    ]
+    first, second = Cap.objects.order_by("id")
+    gone = {"id": str(first.id), **caps, "DELETE": "on"}
+    assert publisher.post(_PAGE, _form(gone, {"id": str(second.id), **more})).status_code == 302
+    assert limits.sentences() == ["at most 5 messages to a company in 7 days"]
+
+
+@pytest.mark.parametrize(
+    ("form", "sentence"),
+    [
+        (_form(quiet_from="21:00"), "needs a beginning and an end, or neither"),
+        (_form(quiet_from="21:00", quiet_to="21:00"), "must not be the same as the beginning"),
+        (_form(topic_cooldown="9999"), "must be between 0 (none) and 2,160 hours (90 days)"),
+        (_form({"most": "0", "hours": "24", "counts": "person"}), "greater than or equal to 1"),
+        (_form({"most": "1", "hours": "24", "counts": "person", "channel": "owl"}), "is not one of the available"),
+    ],
+)
+def test_wrong_limits_are_refused_with_a_sentence(form: dict[str, Any], sentence: str, publisher: Client) -> None:
+    answer = publisher.post(_PAGE, form)
+    assert answer.status_code == 200
+    assert sentence in answer.content.decode()
+    assert limits.sentences() == []
+
+
+def test_who_only_reads_limits_changes_none(db: None, client: Client) -> None:
+    user = User.objects.create_user("author", is_staff=True)
+    user.groups.add(Group.objects.get(name="author"))
+    client.force_login(user)
+    assert client.get(_PAGE).status_code == 200
+    assert client.post(_PAGE, _form(topic_cooldown="5")).status_code == 403
+    assert limits.sentences() == []
+
+
+def test_the_page_of_a_message_names_the_sends_that_used_the_cap_up(
+    publisher: Client, ada: Profile, write: Write, agree: Agree, queue: Queue, got: Any, sink: Sink, now: datetime
+) -> None:
+    write()
+    agree(ada)
+    used = got(ada, now - HOUR)
+    limits.save(caps=[Most(1, 24)], now=now)
+    message = queue(ada)
+    dispatch.tick(now)
+    page = publisher.get(f"/admin/messaging/message/{message.id}/change/").content.decode()
+    for part in ("Has not had enough for now", "that is the most", "What used it up", f"/message/{used.id}/change/"):
+        assert part in page
+    assert "lost_to" not in page
