@@ -27,6 +27,12 @@ def absorb(merges: Sequence[Pair]) -> None:
     )
 
 
+@registry.part.join
+def part(survivor_id: UUID, absorbed_id: UUID) -> None:
+    """A merge is taken back: what had been theirs is theirs again. What was queued since stays with the survivor."""
+    _sql.run("part", {"survivor": survivor_id, "absorbed": absorbed_id})
+
+
 @registry.erase.join
 def erase(profile: Profile) -> None:
     """Bodies, addresses and reasons go; that something was sent stays, to nobody in particular (ER-01)."""

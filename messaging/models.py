@@ -2,6 +2,7 @@
 
 import uuid
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 
@@ -85,6 +86,12 @@ class Message(models.Model):
     idempotency_key = models.CharField(max_length=200, unique=True)
     # NULL once the person is erased: that something was sent stays known, to whom and what does not.
     profile = models.ForeignKey(Profile, null=True, on_delete=models.SET_NULL, related_name="messages")
+    came_by = ArrayField(
+        models.UUIDField(),
+        null=True,
+        editable=False,
+        help_text="Whose it was before, the first owner first: a merge can be taken back.",
+    )
     channel = models.CharField(max_length=20)
     topic = models.ForeignKey(Topic, on_delete=models.PROTECT)
     template = models.ForeignKey(Template, on_delete=models.PROTECT)

@@ -93,14 +93,20 @@ RETURNING m.id, m.fence;
 
 -- name: absorb
 -- Gives the messages of those who became part of another to the survivor.
-UPDATE messaging_message AS m SET profile_id = v.survivor
+UPDATE messaging_message AS m SET profile_id = v.survivor, came_by = m.came_by || v.absorbed
 FROM unnest(%(absorbed)s::uuid[], %(survivors)s::uuid[]) AS v(absorbed, survivor)
 WHERE m.profile_id = v.absorbed;
+
+-- name: part
+-- Gives somebody who was merged by mistake their messages back, with those that had come to them by merges before.
+UPDATE messaging_message SET profile_id = %(absorbed)s,
+    came_by = nullif(came_by[:array_position(came_by, %(absorbed)s::uuid) - 1], '{}')
+WHERE profile_id = %(survivor)s AND %(absorbed)s::uuid = ANY(came_by);
 
 -- name: erase
 -- Leaves of a person's messages that they were, and nothing of whom and what they were about. What was not sent yet never will be.
 UPDATE messaging_message
-SET profile_id = NULL, address = '', subject = '', html = '', text = '', context = '{}', evidence = '{}', provider_id = '',
+SET profile_id = NULL, came_by = NULL, address = '', subject = '', html = '', text = '', context = '{}', evidence = '{}', provider_id = '',
     reason = 'The person was erased.',
     guardrail = CASE WHEN state IN ('queued', 'deferred') THEN 'address' ELSE guardrail END,
     fence = CASE WHEN state IN ('queued', 'deferred') THEN fence + 1 ELSE fence END,

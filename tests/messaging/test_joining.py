@@ -13,7 +13,7 @@ from messaging.models import Message, MessageState, Template
 from messaging.outcomes import record
 from profiles import erasing, merging
 from profiles.merging import Pair
-from profiles.models import Profile
+from profiles.models import Merge, Profile
 from tests.messaging.conftest import mails_in, state_of
 
 Write = Callable[..., Template]
@@ -93,3 +93,29 @@ def test_a_topic_says_which_templates_need_it(write: Write) -> None:
     write()
     told = [sentence for answer in registry.references.ask("topic", "news") for sentence in answer]
     assert "The template Hello belongs to it." in told
+
+
+def test_messages_go_back_when_a_merge_is_taken_back(
+    ada: Profile, person: Callable[..., Profile], write: Write, agree: Agree, queue: Queue, folder: Path, now: datetime
+) -> None:
+    """Also those that had come by an earlier merge; what was queued since stays with the survivor."""
+    middle, first = person("middle", email="middle@example.com"), person(email="first@example.com")
+    write()
+    agree(ada, middle, first)
+    hers, theirs, earliest = queue(ada), queue(middle), queue(first)
+    dispatch.tick(now)
+    for survivor, absorbed in ((middle, first), (ada, middle)):
+        with transaction.atomic():
+            merging.merge([Pair(survivor.id, absorbed.id)], reason="test", now=now)
+    since = queue(ada)
+
+    def whose() -> list[str | None]:
+        rows = [state_of(message.id).profile for message in (hers, theirs, earliest, since)]
+        return [row.email if row else None for row in rows]
+
+    assert whose() == ["ada@example.com"] * 4
+    merging.undo(Merge.objects.get(survivor_id=ada.id), now=now)
+    assert whose() == ["ada@example.com", "middle@example.com", "middle@example.com", "ada@example.com"]
+    merging.undo(Merge.objects.get(survivor_id=middle.id), now=now)
+    assert whose() == ["ada@example.com", "middle@example.com", "first@example.com", "ada@example.com"]
+    assert set(Message.objects.values_list("came_by", flat=True)) == {None}
