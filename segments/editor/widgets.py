@@ -238,6 +238,8 @@ class Compare(Widget):
         of = around.about
         types = around.known.types(of, around.subject) if of and not self.figures and not self.counts else set()
         current = text(values, "op") or self._usual(types)
+        if current == "is:text" and not text(values, "value"):
+            current = self._usual(types)  # nothing was said yet, and now it is known what fits
         op, how = operators.takes({"op": current}, current)
         options = self._options(types)
         if current not in {option.value for option in options}:

@@ -2,56 +2,130 @@
 (() => {
   const form = () => document.getElementById("segment-form");
   const said = () => new URLSearchParams(new FormData(form())).toString();
-  const asked = new WeakMap();
+  const byId = (id) => id && document.getElementById(id);
   const draws = (event) => event.detail.target?.id === "tree";
+  const asked = new WeakMap(); // request -> what the form said when it was sent
+  let byKey = false; // whether the last thing used was the keyboard
+  let waiting = null; // a field whose redrawing waits: {field, timer}
+  let acting = false; // whether a button's answer is under way
+  let again = null; // a button that was pressed meanwhile: {id, verb}
+  let onwards = null; // the id of a list that one tabbed on from
+  let place = null; // where the focus is, and which menu is open, when what is around them is redrawn
+
+  // ── Asking ────────────────────────────────────────────────────────────────────────────────────────────────────────
+  const stopWaiting = () => {
+    clearTimeout(waiting?.timer);
+    waiting = null;
+  };
+  const redraw = (field) => {
+    stopWaiting();
+    if (!acting) htmx.trigger(field, "redraw"); // a button's answer redraws all anyway
+  };
+
+  document.addEventListener("change", (event) => {
+    const field = event.target;
+    if (!field.matches("[data-redraws]")) return;
+    stopWaiting();
+    // By keyboard one may be on the way to another choice; and of what was typed, the button that one goes on to must
+    // not vanish under the mouse.
+    const soon = field.tagName !== "SELECT" ? 300 : byKey ? 700 : 0;
+    waiting = { field, timer: setTimeout(() => redraw(field), soon) };
+  });
+
+  // What is pressed while a button's answer is under way is pressed once that is there.
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("#tree button[hx-post]");
+    if (!button || !acting) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    again = { id: button.id, verb: button.value.split(":")[0] };
+  }, true);
 
   document.addEventListener("htmx:beforeRequest", (event) => {
-    if (draws(event)) asked.set(event.detail.xhr, said());
+    if (!draws(event)) return;
+    asked.set(event.detail.xhr, said());
+    acting = event.detail.elt.tagName !== "SELECT" && event.detail.elt.tagName !== "INPUT";
+    stopWaiting();
   });
+  document.addEventListener("htmx:afterRequest", (event) => { if (draws(event)) acting = false; });
 
   // Who types on while an answer is under way loses nothing: the answer is put aside, and the same asked again.
   document.addEventListener("htmx:beforeSwap", (event) => {
+    if (!draws(event)) return;
     const before = asked.get(event.detail.xhr);
-    if (!draws(event) || before === undefined || before === said()) return;
-    event.detail.shouldSwap = false;
     const cause = event.detail.requestConfig.elt;
-    setTimeout(() => (cause.tagName === "BUTTON" ? cause.click() : htmx.trigger(cause, "change")), 0);
+    if (before !== undefined && before !== said() && cause.id !== "tree") {
+      event.detail.shouldSwap = false;
+      setTimeout(() => (cause.tagName === "BUTTON" ? cause.click() : htmx.trigger(cause, "redraw")), 0);
+      return;
+    }
+    const menu = cause.closest(".s-add") ? null : document.querySelector(".s-add[open] > summary")?.id;
+    place = { id: document.activeElement?.id, menu };
   });
 
-  const focusIn = (place) => {
-    const first = place.matches("button, input, select, textarea, summary")
-      ? place
-      : place.querySelector(".s-line input:not([type=hidden]), .s-line select, .s-adds summary, .s-kind");
-    (first || place).focus();
-  };
-
   document.addEventListener("htmx:afterSettle", (event) => {
-    const tree = event.detail.target?.id === "tree" && document.getElementById("tree");
+    const tree = draws(event) && byId("tree");
     if (!tree) return;
-    const place = tree.dataset.focus && document.getElementById(tree.dataset.focus);
-    if (place) focusIn(place);
+    byId(place?.menu)?.parentElement.setAttribute("open", "");
+    const wanted = byId(tree.dataset.focus);
+    if (wanted) focusIn(wanted);
+    else if (document.activeElement === document.body) byId(place?.id)?.focus();
+    if (onwards) goOn();
     htmx.trigger(document.body, "edited");
+    const next = again && byId(tree.dataset.focus?.startsWith(`press-${again.verb}-`) ? tree.dataset.focus : again.id);
+    again = null;
+    if (next) setTimeout(() => next.click(), 0);
   });
 
   document.addEventListener("htmx:responseError", (event) => {
     if (!event.detail.elt.closest("#segment-form")) return;
-    const words = "That did not work. Nothing is lost: try again, or reload the page.";
-    const place = document.getElementById("live");
-    if (place) place.textContent = words;
+    byId("live").textContent = "That did not work. Nothing is lost: try again, or reload the page.";
   });
 
-  // One menu at a time; Escape closes it and leaves the focus on what opened it.
-  document.addEventListener("toggle", (event) => {
-    if (!event.target.matches?.(".s-add") || !event.target.open) return;
-    document.querySelectorAll(".s-add[open]").forEach((menu) => { if (menu !== event.target) menu.open = false; });
+  // ── The focus ─────────────────────────────────────────────────────────────────────────────────────────────────────
+  const focusIn = (box) => {
+    if (box.matches("button, input, select, textarea, summary")) return box.focus();
+    const field = box.querySelector(".s-line input:not([type=hidden]), .s-line select");
+    (field || box.querySelector(".s-adds summary, .s-kind") || box).focus();
+  };
+  const goOn = () => {
+    const all = [...form().querySelectorAll("a[href], button, input:not([type=hidden]), select, textarea, summary")];
+    const stops = all.filter((one) => one.tabIndex >= 0 && !one.disabled && one.checkVisibility());
+    const at = stops.findIndex((one) => one.id === onwards);
+    onwards = null;
+    if (at >= 0) stops[at + 1]?.focus();
+  };
+
+  document.addEventListener("pointerdown", () => { byKey = false; }, true);
+  document.addEventListener("keydown", (event) => {
+    byKey = true;
+    // Who tabs on from a choice gets to what the choice brings.
+    if (event.key !== "Tab" || event.target !== waiting?.field || event.target.tagName !== "SELECT") return;
+    if (!event.shiftKey) {
+      event.preventDefault();
+      onwards = waiting.field.id;
+    }
+    redraw(waiting.field);
   }, true);
-  document.addEventListener("click", (event) => {
-    document.querySelectorAll(".s-add[open]").forEach((menu) => { if (!menu.contains(event.target)) menu.open = false; });
+
+  document.addEventListener("DOMContentLoaded", () => {
+    document.querySelector("[data-focus-first]")?.focus();
+    // Letters choose in a list; they are no shortcuts of the frame around the page.
+    form().addEventListener("keydown", (event) => {
+      if (event.key.length === 1 && !event.ctrlKey && !event.metaKey) event.stopPropagation();
+    });
   });
+
+  // ── Menus: one at a time; arrows walk through it, Escape closes it ────────────────────────────────────────────────
+  const close = (but) => document.querySelectorAll(".s-add[open]").forEach((one) => { if (!but(one)) one.open = false; });
+  document.addEventListener("toggle", (event) => {
+    if (event.target.matches?.(".s-add") && event.target.open) close((one) => one === event.target);
+  }, true);
+  document.addEventListener("click", (event) => close((one) => one.contains(event.target)));
   document.addEventListener("keydown", (event) => {
     if (event.target.id === "who" && event.key === "Enter") {
       event.preventDefault();
-      document.getElementById("ask-why").click();
+      byId("ask-why").click();
       return;
     }
     const menu = event.target.closest?.(".s-add[open]");
@@ -63,22 +137,15 @@
     if (event.key !== "ArrowDown" && event.key !== "ArrowUp") return;
     const items = [...menu.querySelectorAll("summary, .s-menu-item")];
     const step = event.key === "ArrowDown" ? 1 : -1;
-    const next = items[(items.indexOf(document.activeElement) + step + items.length) % items.length];
     event.preventDefault();
-    next.focus();
+    items[(items.indexOf(document.activeElement) + step + items.length) % items.length].focus();
   });
 
-  document.addEventListener("DOMContentLoaded", () => {
-    document.querySelector("[data-focus-first]")?.focus();
-  });
-
+  // ── Dragging ──────────────────────────────────────────────────────────────────────────────────────────────────────
   window.cairnBuilder = {
     move(item, group, position) {
-      htmx.ajax("POST", form().getAttribute("action"), {
-        source: "#tree", target: "#tree", swap: "outerHTML", values: {
-          ...Object.fromEntries(new FormData(form())), do: `move:${item}:${group}:${position}`,
-        },
-      });
+      const values = { ...Object.fromEntries(new FormData(form())), do: `move:${item}:${group}:${position}` };
+      htmx.ajax("POST", form().getAttribute("action"), { source: "#tree", target: "#tree", swap: "outerHTML", values });
     },
   };
 })();
