@@ -15,7 +15,7 @@ from django.db import OperationalError
 from django.test import Client
 
 from foundation import clock, strict_json
-from profiles import calls, views
+from profiles import calls, ingest, views
 from profiles.models import Account, Event, Profile, Pulse, RejectedEvent
 from staff import keys
 from staff.models import Key
@@ -264,12 +264,12 @@ def test_AZ05_a_page_can_read_what_was_wrong(
     asked(b"nonsense", 400)
     asked(_filled(600_000), 413)
     full = [keys.create(f"Full {kind}", kind=kind, now=clock.now())[1] for kind in (Key.Kind.BROWSER, Key.Kind.SERVER)]
-    monkeypatch.setattr(views.ingest, "take", _away)
+    monkeypatch.setattr(ingest, "take", _away)
     for secret, is_open in zip(full, (True, False), strict=True):
         answer = send("/v1/batch", {"batch": [track()]}, secret=secret)
         assert answer.status_code == 503
         assert ("Access-Control-Allow-Origin" in answer) is is_open
-    monkeypatch.setattr(views.keys, "authenticate", _away)
+    monkeypatch.setattr(keys, "authenticate", _away)
     for secret, is_open in zip(full, (True, False), strict=True):
         answer = send("/v1/batch", {"batch": [track()]}, secret=secret)
         assert answer.status_code == 503
