@@ -31,6 +31,10 @@ FIELDS = (
 )
 
 
+class Overtaken(Conflict):
+    """Somebody else saved a version since the one that a change was made from."""
+
+
 @dataclass(frozen=True, slots=True)
 class Preview:
     """Who would match: how many known people, how many anonymous ones, and some of the known."""
@@ -78,10 +82,13 @@ def save(
     name: str | None = None,
     status: str | None = None,
     reason: str = "",
+    upon: int | None = None,
     now: datetime,
     **fields: Any,
 ) -> Segment:
     """Makes or changes a segment; what is not given stays. A changed definition makes a new version.
+
+    `upon`: the number of the version that it was made from; refused where another has come since.
 
     When it is live its membership follows at once, and so does that of the segments that use it; no journey begins
     by that.
@@ -90,6 +97,7 @@ def save(
     with transaction.atomic():
         building.hold_alone([], making=True)  # one definition is saved at a time, so that no two close a circle
         segment, made = _row(slug, name, now)
+        _refuse_if_overtaken(segment, upon)
         before = (segment.status, segment.kind, segment.family, segment.position, segment.version_id)
         said = [getattr(segment, key) for key in (*FIELDS, "name", "status")]
         condition = _changed(segment, definition, made)
@@ -249,6 +257,14 @@ def _circle(start: str, uses: dict[str, set[str]]) -> list[str]:
         return []
 
     return follow([start])
+
+
+def _refuse_if_overtaken(segment: Segment, upon: int | None) -> None:
+    if upon is not None and segment.version is not None and segment.version.number != upon:
+        raise Overtaken(
+            f"“{segment.name}” was changed meanwhile: this was made from version {upon}, and now it is at version"
+            f" {segment.version.number}. Look at what was changed before you save."
+        )
 
 
 def _refuse_if_used(segment: Segment) -> None:
