@@ -1,5 +1,7 @@
 """Journeys over the REST API: what they are, who is on them, and what staff may do with them."""
 
+from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -15,10 +17,13 @@ from rest_framework.response import Response
 from foundation import wording
 from foundation.errors import Conflict, Invalid
 from foundation.rest import Fields, JSONObject, Text
-from journeys import publishing, starting, work
+from journeys import backtesting, publishing, simulating, starting, work
+from journeys.api_playing import BacktestFields, FoundFields, PlayedFields, SimulateFields, shown
 from journeys.models import Enrollment, EnrollmentState, Journey, Refusal, Task
+from journeys.simulating import Deed
 from profiles import people
 from profiles.api import PROFILE, OfProfile
+from profiles.models import Profile
 from staff.rest import Resource
 
 _SLUG = r"[-\w]+"
@@ -107,6 +112,7 @@ def _with_document(journey: Any) -> Journey:
 
 class JourneyView(ListModelMixin, RetrieveModelMixin, Resource):
     scope = "journeys"
+    asks = ("simulate", "backtest")
     queryset = Journey.objects.select_related("version")
     serializer_class = JourneyFields
     lookup_field = "slug"
@@ -191,6 +197,39 @@ class JourneyView(ListModelMixin, RetrieveModelMixin, Resource):
         )
         return Response(EnrollmentFields(entered).data, 201)
 
+    @extend_schema(request=SimulateFields, responses={200: PlayedFields})
+    @action(detail=True, methods=["post"])
+    def simulate(self, request: Request, slug: str) -> Response:
+        """Plays one person through the document with a clock of its own. Nothing of it stays."""
+        asked = self.taken(SimulateFields)
+        at = asked.get("at") or self.now
+        deeds = [Deed(one["name"], one["at"], one.get("properties") or {}) for one in asked.get("events") or []]
+        played = simulating.simulate(
+            slug,
+            self._document(slug),
+            person=_person(asked),
+            deeds=deeds,
+            start=asked.get("start", not deeds),
+            context=asked.get("context"),
+            at=at,
+            until=at + timedelta(days=asked["days"]),
+        )
+        return Response(shown(PlayedFields, played))
+
+    @extend_schema(request=BacktestFields, responses={200: FoundFields})
+    @action(detail=True, methods=["post"])
+    def backtest(self, request: Request, slug: str) -> Response:
+        """Holds the document against what happened in the last days. Nothing is written."""
+        asked = self.taken(BacktestFields)
+        found = backtesting.backtest(slug, self._document(slug), days=asked["days"], now=self.now)
+        return Response(shown(FoundFields, found))
+
+    def _document(self, slug: str) -> Any:
+        """As it was sent, else the draft, else what is published."""
+        journey: Any = find(slug)
+        sent: Any = self.request.data
+        return sent["document"] if isinstance(sent, dict) and sent.get("document") is not None else journey.latest
+
     def _values(self, slug: str, *, partial: bool = False) -> dict[str, Any]:
         data = self.request.data
         if isinstance(data, dict):
@@ -209,6 +248,19 @@ class JourneyView(ListModelMixin, RetrieveModelMixin, Resource):
         document = sent.get("document", values.pop("latest"))
         publishing.save(slug, document=document, **values, now=self.now)
         return self.shown(find(slug), status)
+
+
+def _person(asked: Mapping[str, Any]) -> Profile | Mapping[str, Any]:
+    """Whom a simulation is about."""
+    if ("external_id" in asked) == ("profile" in asked):
+        raise Invalid.at("external_id", "Say who it is about: an external_id, or a profile that is made up.")
+    if "profile" in asked:
+        values: Mapping[str, Any] = asked["profile"]
+        return values
+    profile = people.find(asked["external_id"])
+    if profile is None:
+        raise Invalid.at("external_id", f"Nobody here has the external_id {asked['external_id']!r}.")
+    return profile
 
 
 class JourneyEnrollmentView(ListModelMixin, Resource):

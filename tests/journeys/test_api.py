@@ -127,3 +127,26 @@ def test_a_program_finishes_tasks(api: APIClient, stage: Stage, ada: Profile) ->
     assert api.patch(here, {"outcome": "reached"}).status_code == 409
     assert api.get(f"/api/v1/tasks/{stage.enrollment(ada).pk}/").status_code == 404
     assert client_with("journeys:write", name="Other").get("/api/v1/tasks/").status_code == 403
+
+
+def test_a_program_plays_a_draft_for_one_person_and_against_history(api: APIClient, stage: Stage, ada: Profile) -> None:
+    now = clock.now()
+    stage.journey(wait("pause", days=1), send("hello"), publish=False)
+    here = f"{HOME}onboarding/"
+    events = [{"name": "signed_up", "at": now.isoformat()}]
+    played = api.post(f"{here}simulate/", {"external_id": "ada", "events": events, "days": 3})
+    assert played.status_code == 200, played.json()
+    assert [one["step"] for one in played.json()["happened"]] == ["pause", "pause", "pause", "hello"]
+    made_up = api.post(f"{here}simulate/", {"profile": {"first_name": "Eve"}, "document": DOCUMENT})
+    assert (made_up.status_code, made_up.json()["state"]) == (200, "completed")
+    assert paths(api.post(f"{here}simulate/", {})) == ["external_id"]
+    assert paths(api.post(f"{here}simulate/", {"external_id": "x"})) == ["external_id"]
+    wrong = {"entry": {"trigger": SIGNED_UP}, "steps": [send("a", "missing")]}
+    assert paths(api.post(f"{here}simulate/", {"external_id": "ada", "document": wrong})) == [
+        "document.steps[0].template"
+    ]
+    found = api.post(f"{here}backtest/", {"days": 7})
+    assert (found.status_code, found.json()["entered"], found.json()["cut"]) == (200, 0, [])
+    assert paths(api.post(f"{here}backtest/", {"days": 91})) == ["days"]
+    assert client_with("journeys:read", name="Reader").post(f"{here}backtest/", {}).status_code == 200
+    assert not Enrollment.objects.exists()

@@ -58,7 +58,8 @@ def test_a_person_is_played_through_with_a_clock_at_will_and_nothing_stays(stage
     signed_up, used = Deed("signed_up", stage.now), Deed("feature_used", stage.now + timedelta(hours=1))
     played = play(stage, doc, ada, signed_up, used)
     assert way(played) == [
-        "hello entered", "hello advance", "pause wait", "pause advance", "way advance:yes", "tips advance", "set advance",
+        "hello entered", "hello advance", "pause wait", "pause advance", "way advance:yes", "tips advance",
+        "set advance",
     ]  # fmt: skip
     assert [(one["at"] - stage.now, one["step"]) for one in played.messages] == [
         (timedelta(0), "hello"),
