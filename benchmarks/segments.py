@@ -282,7 +282,7 @@ def _touched(options: argparse.Namespace) -> list[str]:
 
     from profiles.models import EventType, Profile
     from profiles.pulses import Taken
-    from segments import definitions, membership, sweep
+    from segments import definitions, membership
     from segments.models import Membership
 
     began = time.perf_counter()
@@ -311,22 +311,56 @@ def _touched(options: argparse.Namespace) -> list[str]:
             slow.append(f"500 touched people in 50 segments took {took:.2f} s")
     if options.explain == "refresh":
         _explain_refresh(people[:500])
-    began = time.perf_counter()
-    moved = sweep.tick(AT + timedelta(hours=1))
-    print(
-        f"an hour passes: {moved:,} people touched by the sweep of 50 segments in {time.perf_counter() - began:.2f} s"
-    )
+    slow += _hour()
     return slow
+
+
+def _hour() -> list[str]:
+    """An hour passes: those whose time has come are touched and asked again; then the safety net, for comparison."""
+    from django.db import connection, transaction
+
+    from profiles import pulses
+    from segments import live, membership, sweep
+    from segments.models import Segment
+
+    began = time.perf_counter()
+    sweep.tick(AT)
+    print(f"when time will move whom, worked out for everybody once: {time.perf_counter() - began:.1f} s")
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE segments_watch")
+    later = AT + timedelta(hours=1)
+    began = time.perf_counter()
+    touched, changes = sweep.tick(later), 0
+    found = time.perf_counter() - began
+    while True:
+        with transaction.atomic():
+            taken = pulses.claim(500, now=later)
+            changes += len(membership.refresh(taken, now=later))
+        if not taken:
+            break
+    took = time.perf_counter() - began
+    print(
+        f"an hour passes: {touched:,} people touched ({found * 1000:.0f} ms), {changes:,} changes: {took:.2f} s in all"
+    )
+    Segment.objects.update(swept_at=None)
+    began = time.perf_counter()
+    missed = sweep.tick(later)
+    net = time.perf_counter() - began
+    print(f"all 50 segments compared with everybody: {missed} missed, {net:.2f} s")
+    slow = [f"{missed} people were missed"] if missed else []
+    return slow if took < net or len(live.read().live) < 50 else [*slow, "an hour took longer than to ask everybody"]
 
 
 def _explain_refresh(people: list[Any]) -> None:
     from segments import live
-    from segments.question import Names, Question, ask
+    from segments.question import Names, Question, ask, earliest
 
     todo = live.read().levels[0]
     names = Names.of(set().union(*(one.needs.events for one in todo)) | {"*"})
     q = Question(AT + timedelta(hours=1), names, among=people)
-    text, params = q.select(["p.id", *(one.condition.holds(q) for one in todo)])
+    holds = [one.condition.holds(q) for one in todo]
+    soonest = earliest(moment for one in todo for moment in one.condition.changes(q))
+    text, params = q.select(["p.id", *holds, soonest])
     print("\n".join(row[0] for row in ask(f"EXPLAIN (ANALYZE, BUFFERS) {text}", params)))
 
 
