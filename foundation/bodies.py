@@ -9,6 +9,7 @@ from typing import Protocol
 from django.http import HttpRequest
 
 LENGTH_REQUIRED = "Say how long the body is in Content-Length: here it cannot be read otherwise."
+_DRAINED, _PIECE = 20_000_000, 65_536
 
 
 class _Stream(Protocol):
@@ -37,6 +38,19 @@ def read(request: HttpRequest, most: int) -> bytes:
     request._stream = BytesIO(raw)
     request.META["CONTENT_LENGTH"] = str(len(raw))
     return raw
+
+
+def drain(request: HttpRequest) -> None:
+    """Reads on and forgets it: many clients look for an answer when all is sent, and else see a broken connection.
+
+    What is longer than anybody sends by mistake is not waited for.
+    """
+    stream, left = _stream(request), _DRAINED
+    try:
+        while left > 0 and (piece := stream.read(_PIECE)):
+            left -= len(piece)
+    except OSError:
+        return
 
 
 def _stream(request: HttpRequest) -> _Stream:

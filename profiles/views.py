@@ -28,7 +28,6 @@ log = logging.getLogger(__name__)
 
 MAX_BODY = 512_000
 _MAX_PACKED = 2 * MAX_BODY  # what is packed badly is a little longer than before
-_DRAINED = 20_000_000
 _PIECE = 16_384
 _KINDS = {Key.Kind.SERVER: ingest.Trust.SERVER, Key.Kind.BROWSER: ingest.Trust.BROWSER}
 
@@ -216,25 +215,10 @@ def _read(request: HttpRequest, most: int) -> bytes:
     except bodies.LengthRequired as error:
         raise _Stop(411, str(error)) from None
     except bodies.TooLarge:
-        _drain(request)
+        bodies.drain(request)
         raise _too_large() from None
     except OSError:
         raise Invalid.at("", "The body broke off; send it again.") from None
-
-
-def _drain(request: HttpRequest) -> None:
-    """Reads on and forgets it: many clients look for an answer when all is sent, and else see a broken connection.
-
-    What is longer than anybody sends by mistake is not waited for.
-    """
-    in_chunks = request.META.get("wsgi.input_terminated") and not request.META.get("CONTENT_LENGTH")
-    stream = request.META["wsgi.input"] if in_chunks else request
-    left = _DRAINED
-    try:
-        while left > 0 and (piece := stream.read(_PIECE)):
-            left -= len(piece)
-    except OSError:
-        return
 
 
 _ZEROS = re.compile(rb"\x00*")

@@ -147,6 +147,7 @@ class Resource(GenericViewSet):
         try:
             raw = bodies.read(request._request, settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
         except bodies.TooLarge:
+            bodies.drain(request._request)
             raise TooLarge from None
         except bodies.LengthRequired as refusal:
             raise LengthRequired(str(refusal)) from None

@@ -48,6 +48,16 @@ def test_no_more_is_read_than_may_come(way: dict[str, Any]) -> None:
     assert stream.tell() <= MOST + 1
 
 
+@pytest.mark.parametrize("way", [CHUNKED, HTTP2, {"CONTENT_LENGTH": str(MOST * 100)}])
+def test_what_is_too_long_can_be_read_to_its_end(way: dict[str, Any]) -> None:
+    stream = Trickle(b"x" * MOST * 100)
+    request = sent(b"", **{**way, "wsgi.input": stream})
+    with pytest.raises(bodies.TooLarge):
+        bodies.read(request, MOST)
+    bodies.drain(request)
+    assert stream.tell() == MOST * 100
+
+
 def test_chunks_that_the_server_does_not_join_are_refused_with_what_to_do() -> None:
     with pytest.raises(bodies.LengthRequired, match="Content-Length"):
         bodies.read(sent(b'{"a": 1}', HTTP_TRANSFER_ENCODING="chunked"), MOST)
