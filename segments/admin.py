@@ -1,26 +1,32 @@
 """Screens on segments: what each says in words, who is in it, who came and went, and how it became what it is."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.contrib.admin.views.main import ChangeList
+from django.core.exceptions import PermissionDenied
 from django.db.models import Count, Q, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
-from django.urls import URLPattern, path
-from django.utils.html import format_html
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 
 from foundation import clock, registry, wording
 from foundation.admin import ReadOnlyAdmin, Serve, page_of
-from foundation.errors import Invalid
+from foundation.errors import Conflict, Invalid, Refused
 from foundation.pages import Entry, Facts, Flow, Head, Line, Number, Numbers, Part, Prose, Story, Table, Verb, fragment
 from profiles.models import Profile
 from segments import definitions, language
+from segments.editor import health as seen
+from segments.editor.charting import chart
+from segments.editor.history import history
 from segments.editor.views import edit
 from segments.language import Condition
 from segments.models import Membership, MembershipChange, Segment, SegmentVersion
@@ -37,8 +43,14 @@ def _status(segment: Segment) -> SafeString:
 
 
 def _health(segment: Segment) -> SafeString:
-    if segment.flagged:
-        return wording.badge("Needs attention", "bad")
+    flags = _seen(segment).flags
+    if flags:
+        # What a flag means stands on the page of the segment, and here for whoever points at it.
+        return format_html_join(
+            " ",
+            '<span class="c-badge {}" title="{}">{}</span>',
+            (("c-bad" if word == "Needs attention" else "c-warn", said, word) for word, said in flags),
+        )
     return wording.badge("Well", "good") if segment.status == Segment.Status.LIVE else wording.quiet("not live")
 
 
@@ -66,8 +78,8 @@ def _person(profile: Profile, request: HttpRequest) -> SafeString | str:
 
 @admin.register(Segment)
 class SegmentAdmin(ReadOnlyAdmin):
-    empty = "Segments appear here once they are defined: by the API, or with a playbook (`manage.py playbook`)."
-    list_display = ("name_", "says", "size_", "status_", "health", "refreshed")
+    empty = "Add a segment to begin: say in words who is in it. The API and playbooks make some, too."
+    list_display = ("name_", "says", "size_", "week", "status_", "owner_", "used_by", "health")
     list_filter = (("status", ChoicesDropdownFilter), ("kind", ChoicesDropdownFilter), "family")
     search_fields = ("name", "slug")
     ordering = ("family", "position", "name")
@@ -88,13 +100,27 @@ class SegmentAdmin(ReadOnlyAdmin):
     def status_(self, segment: Segment) -> SafeString:
         return _status(segment)
 
+    @display(description="In a week")
+    def week(self, segment: Segment) -> SafeString:
+        return _week(_seen(segment))
+
+    @display(description="Owner", ordering="owner__username")
+    def owner_(self, segment: Segment) -> SafeString | str:
+        return str(segment.owner) if segment.owner else wording.quiet("nobody")
+
+    @display(description="Used by")
+    def used_by(self, segment: Segment) -> SafeString:
+        users = _seen(segment).used_by
+        if not users:
+            return wording.quiet("nothing")
+        return format_html('<span title="{}">{}</span>', "; ".join(users), wording.plural(len(users), "place"))
+
     @display(description="Health")
     def health(self, segment: Segment) -> SafeString:
         return _health(segment)
 
-    @display(description="Looked through", ordering="refreshed_at")
-    def refreshed(self, segment: Segment) -> SafeString:
-        return wording.moment(segment.refreshed_at)
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return Catalogue
 
     # ── Its page ─────────────────────────────────────────────────────────────────────────────────────────────────────
     def head(self, request: HttpRequest, row: Segment) -> Head:
@@ -105,24 +131,71 @@ class SegmentAdmin(ReadOnlyAdmin):
 
     def parts(self, request: HttpRequest, row: Segment) -> Sequence[Part]:
         parts: list[Part] = [_numbers(row)]
-        if row.flagged:
-            parts.append(Prose(title="What is wrong", text=row.flagged))
+        if flags := seen.of([row], wording.now())[row.pk].flags:
+            parts.append(Prose(title="What to look at", text="\n\n".join(said for _, said in flags)))
         if row.kind == Segment.Kind.DYNAMIC:
             parts.append(_flow(row))
-        return [*parts, _lately(request, row), _sample(request, row), _versions(row), _about(row), _used_by(row)]
+        if row.refreshed_at is not None:
+            parts.append(chart(row, Membership.objects.filter(segment=row).count(), wording.now()))
+        may = request.user.has_perm("segments.change_segment")
+        return [
+            *parts,
+            _lately(request, row),
+            _sample(request, row),
+            history(row, may_restore=may and row.status != Segment.Status.ARCHIVED),
+            _about(row),
+            _used_by(row),
+            _alike(row),
+        ]
 
     def verbs(self, request: HttpRequest, row: Segment) -> Sequence[Verb]:
-        if row.status != Segment.Status.LIVE or not request.user.has_perm("segments.change_segment"):
+        if not request.user.has_perm("segments.change_segment"):
             return []
-        return [Verb("refresh", "Look through everybody now")] if row.kind == Segment.Kind.DYNAMIC else []
+        return _page_verbs(row)
 
     def act(self, request: HttpRequest, row: Segment, verb: str) -> str:
+        now = clock.now()
+        if verb == "archive":
+            definitions.archive(row.slug, now=now)
+            return f"“{row.name}” is archived: nobody is in it any more, and its history stays."
+        if verb == "draft":
+            definitions.save(row.slug, status=Segment.Status.DRAFT, now=now)
+            return f"“{row.name}” is a draft: nobody is in it."
+        if verb.startswith("restore-"):
+            return _restore(row, int(verb.removeprefix("restore-")), now)
         entered, left, size = definitions.refresh(row, clock.now())
         people = wording.plural(size, "person is", "people are")
         return f"{wording.amount(entered)} came, {wording.amount(left)} went; {people} in it now."
 
     def fragments(self) -> dict[str, Serve]:
         return {"segments_of_person": _of_person}
+
+    def _do(self, request: HttpRequest, row: Any) -> HttpResponse:
+        """A version is restored from its place in the history; the other verbs stand at the top of the page."""
+        verb = request.POST.get("verb", "")
+        if verb.startswith("restore-"):
+            return self._restored(request, row, verb)
+        return super()._do(request, row)
+
+    def _restored(self, request: HttpRequest, row: Segment, verb: str) -> HttpResponse:
+        number = verb.removeprefix("restore-")
+        is_there = number.isascii() and number.isdigit() and len(number) < 9
+        if not (is_there and request.user.has_perm("segments.change_segment")):
+            raise PermissionDenied
+        try:
+            messages.success(request, self.act(request, row, verb))
+        except Refused as refusal:
+            messages.error(request, str(refusal))
+        return HttpResponseRedirect(request.path)
+
+    def _page(self, request: HttpRequest, row: Any) -> TemplateResponse:
+        page = super()._page(request, row)
+        page.template_name = "segments/page.html"
+        links = []
+        if request.user.has_perm("segments.change_segment"):
+            links.append(("Edit", reverse("admin:segments_segment_edit", args=[row.pk])))
+        page.context_data = {**(page.context_data or {}), "links": links}
+        return page
 
     # ── The builder ──────────────────────────────────────────────────────────────────────────────────────────────────
     def has_add_permission(self, request: HttpRequest, *_: Any) -> bool:
@@ -140,6 +213,67 @@ class SegmentAdmin(ReadOnlyAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Segment]:
         return super().get_queryset(request).select_related("owner", "version")
+
+
+class Catalogue(ChangeList):
+    """The list of segments; what is told of a page's rows is asked for all of them at once."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        self.result_list = list(self.result_list)
+        found = seen.of(self.result_list, wording.now())
+        for row in self.result_list:
+            row.seen = found[row.pk]
+
+
+def _seen(segment: Segment) -> seen.Health:
+    found: seen.Health = getattr(segment, "seen", None) or seen.of([segment], wording.now())[segment.pk]
+    return found
+
+
+def _week(week: seen.Health) -> SafeString:
+    if not (week.came or week.went):
+        return wording.quiet("as it was")
+    return format_html(
+        '<span class="c-moment"><span aria-hidden="true">↑</span> {} came</span> '
+        '<span class="c-moment"><span aria-hidden="true">↓</span> {} went</span>',
+        wording.amount(week.came),
+        wording.amount(week.went),
+    )
+
+
+def _page_verbs(row: Segment) -> list[Verb]:
+    archive = Verb(
+        "archive", "Archive", f"Take “{row.name}” out of use? Nobody is in it then; its history stays.", danger=True
+    )
+    match row.status:
+        case Segment.Status.LIVE:
+            look = [Verb("refresh", "Look through everybody now")] if row.kind == Segment.Kind.DYNAMIC else []
+            draft = Verb("draft", "Back to a draft", f"Make “{row.name}” a draft again? Nobody is in it then.")
+            return [*look, draft, archive]
+        case Segment.Status.ARCHIVED:
+            return [Verb("draft", "Bring it back as a draft")]
+    return [archive]
+
+
+def _restore(row: Segment, number: int, now: datetime) -> str:
+    version = SegmentVersion.objects.filter(segment=row, number=number).first()
+    if version is None:
+        raise Conflict(f"“{row.name}” has no version {number}.")
+    saved = definitions.save(row.slug, definition=version.definition, reason=f"Version {number} was restored.", now=now)
+    return f"Version {number} is the definition again, as version {saved.version.number if saved.version else number}."
+
+
+def _alike(row: Segment) -> Part:
+    alike = seen.overlaps([row]).get(row.pk, [])[:8]
+    return Table(
+        title="Who is in others, too",
+        note="Of a sample of its newest people." if alike else "",
+        aside=True,
+        headers=["Segment", "Share"],
+        rows=[(name, f"{share:.0%}") for name, share, _ in alike],
+        empty="It shares nobody with another live segment, or it is too small to say.",
+    )
 
 
 def _numbers(row: Segment) -> Part:
@@ -199,25 +333,6 @@ def _sample(request: HttpRequest, row: Segment) -> Part:
             for member in members
         ],
         empty="Nobody is in it." if row.status == Segment.Status.LIVE else "It is not live, so nobody is in it.",
-    )
-
-
-def _versions(row: Segment) -> Part:
-    versions = SegmentVersion.objects.filter(segment=row).order_by("-number")[:_SHOWN]
-    return Table(
-        title="How it became what it is",
-        headers=["Version", "What it said", "By", "When", "Why"],
-        rows=[
-            (
-                version.number,
-                version.sentence,
-                wording.spoken(version.author.partition(":")[2] or version.author),
-                wording.moment(version.created_at),
-                version.reason or wording.quiet("no reason was given"),
-            )
-            for version in versions
-        ],
-        empty="Each change of its definition is kept here.",
     )
 
 

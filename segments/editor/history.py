@@ -1,13 +1,15 @@
 """How a segment became what it is: each version as indented lines, and what it changed."""
 
 import difflib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from foundation import wording
 from foundation.errors import Invalid
+from foundation.pages import Part
 from segments import language
-from segments.models import SegmentVersion
+from segments.models import Segment, SegmentVersion
 
 UNREADABLE = "It cannot be read any more."
 _INTO = {" ": "same", "+": "added", "-": "taken"}
@@ -54,6 +56,34 @@ class Told:
     version: SegmentVersion
     lines: list[Said]
     is_current: bool = False
+
+    @property
+    def by(self) -> str:
+        return author(self.version)
+
+    @property
+    def when(self) -> str:
+        return wording.exact(self.version.created_at)
+
+
+@dataclass(frozen=True, kw_only=True)
+class History(Part):
+    """The newest versions, each with what it changed, and a button to make it the definition again."""
+
+    template = "segments/history.html"
+    told: Sequence[Told]
+    may_restore: bool = False
+    more: bool = False
+
+
+def history(segment: Segment, *, may_restore: bool, shown: int = 20) -> History:
+    versions = list(segment.versions.order_by("-number")[: shown + 1])
+    return History(
+        title="How it became what it is",
+        told=told(versions, segment.version_id)[:shown],
+        may_restore=may_restore,
+        more=len(versions) > shown,
+    )
 
 
 def told(versions: list[SegmentVersion], current: int | None) -> list[Told]:

@@ -49,7 +49,7 @@ def page(client: Client, segment: Segment) -> str:
 
 def test_the_list_says_each_in_words(segment: Segment) -> None:
     found = text(signed_in("segments.view_segment").get(reverse("admin:segments_segment_changelist")))
-    for said in ("Our pros", "People whose plan is “pro”", "Live", "Well"):
+    for said in ("Our pros", "People whose plan is “pro”", "Live", "Unused", "Quiet"):
         assert said in found
     assert '{"all"' not in found and "&quot;kind&quot;" not in found
 
