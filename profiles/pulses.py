@@ -7,7 +7,7 @@ workers never decide about one person at once.
 import json
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import chain, compress
 from typing import Any, TypeVar
 from uuid import UUID
@@ -19,6 +19,7 @@ from profiles.models import Pulse
 T = TypeVar("T")
 
 _LATE = frozenset({Pulse.Cause.HISTORY, Pulse.Cause.MERGE})
+_LONGEST_RUN = timedelta(hours=1)
 _SEED = 0x0CA1_0003  # parts a person's lock from other uses of their id
 _sql = statements("profiles", "pulses")
 _REACT = "journeys.react"
@@ -109,6 +110,14 @@ def _as_one(profile: UUID, rows: Sequence[Sequence[Any]]) -> Taken:
 
 def _joined(several: Iterable[Iterable[T]]) -> frozenset[T]:
     return frozenset(chain.from_iterable(several))
+
+
+def as_of(taken: Iterable[Taken], now: datetime) -> datetime:
+    """`now`, or when the last of these became known: a run that began earlier must see what it has taken.
+
+    What came much later, by its own word, came by a clock that is wrong.
+    """
+    return max([now, *(one.known_at for one in taken if one.known_at and one.known_at <= now + _LONGEST_RUN)])
 
 
 def triggering(taken: Sequence[Taken]) -> list[Triggering]:

@@ -28,7 +28,6 @@ TRIGGERING = frozenset({Cause.EVENT, Cause.ATTRIBUTE, Cause.TIME})
 _sql = statements("segments", "membership")
 _Why = dict[UUID, Cause]
 _UNDER_WAY = timedelta(seconds=5)
-_LONGEST_RUN = timedelta(hours=1)  # what came later than that, by its own word, came by a clock that is wrong
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +70,8 @@ def _moment(taken: Sequence[Taken], now: datetime) -> datetime:
 
     Nor is it before somebody was asked last, or put off: a run that began earlier would undo what a later one saw.
     """
-    happened = [one.last_at for one in taken if one.last_at and one.last_at <= now + _UNDER_WAY]
-    came = [one.known_at for one in taken if one.known_at and one.known_at <= now + _LONGEST_RUN]
-    return max([now, *happened, *came])
+    now = pulses.as_of(taken, now)
+    return max([now, *(one.last_at for one in taken if one.last_at and one.last_at <= now + _UNDER_WAY)])
 
 
 class _Pass:

@@ -140,6 +140,14 @@ def test_what_comes_while_a_run_is_under_way_is_seen_by_it(
     assert Membership.objects.count() == 1
 
 
+def test_a_clock_that_is_far_off_does_not_carry_the_run_along(now: datetime) -> None:
+    live(now, buyers=BOUGHT)
+    given(track("bought", userId="u"), now=now + timedelta(days=2))
+    given(track("bought", userId="v"), now=now + timedelta(seconds=20))
+    with transaction.atomic():
+        assert pulses.as_of(pulses.claim(10, now=now), now) == now + timedelta(seconds=20)
+
+
 def test_history_that_is_dated_ahead_happened_when_it_came(now: datetime) -> None:
     live(now, buyers=BOUGHT)
     given(track("bought", userId="u", timestamp=ago(now, minutes=-4), historical=True), now=now)
