@@ -38,6 +38,11 @@ class Block(ABC):
     fields: ClassVar[dict[str, str]]
     """What it has, each with a sentence on what that is; all are required but those in `optional`."""
     optional: ClassVar[frozenset[str]] = frozenset()
+    icon: ClassVar[str] = "crop_square"
+    place: ClassVar[int] = 50
+    """Where it stands among what can be added: what is used most comes first."""
+    shapes: ClassVar[Mapping[str, str]] = {}
+    """How the editor asks for a field that is no text of several lines; see `messaging.editor.shapes`."""
 
     def __init__(self, values: Mapping[str, Any]) -> None:
         self.values = values
@@ -79,7 +84,7 @@ def check_text(value: Any, path: str) -> list[Problem]:
         return [Problem(path, f"is longer than {_LONGEST:,} characters")]
     if "\0" in value:
         return [Problem(path, "holds a character (NUL) that no message can carry")]
-    return [*check_liquid(value, path), *(p for href in _links_in(value) for p in check_href(href, path))]
+    return [*check_liquid(value, path), *(p for href in links_in(value) for p in check_href(href, path))]
 
 
 def check_liquid(value: str, path: str) -> list[Problem]:
@@ -109,7 +114,8 @@ _BOLD, _ITALIC = re.compile(r"\*\*(.+?)\*\*", re.DOTALL), re.compile(r"(?<![*\w]
 _LINK = re.compile(r"\[([^\[\]]+)\]\(((?:[^()]|\([^()]*\))+)\)")
 
 
-def _links_in(text: str) -> list[str]:
+def links_in(text: str) -> list[str]:
+    """Where the [links](https://…) of a text lead."""
     return [href for _, href in _LINK.findall(text)]
 
 
@@ -251,10 +257,10 @@ def _foot(write: Writer) -> str:
     parts = [
         write.liquid("{{ why }}"),
         "<br />",
-        link.format(write.liquid("{{ links.preferences }}"), "Choose what you get"),
+        link.format(write.liquid("{{ links.preferences }}"), write.liquid(_PREFERENCES)),
         write.liquid("{% if links.unsubscribe %}"),
         " · ",
-        link.format(write.liquid("{{ links.unsubscribe }}"), "Unsubscribe"),
+        link.format(write.liquid("{{ links.unsubscribe }}"), write.liquid(_UNSUBSCRIBE)),
         write.liquid("{% endif %}"),
         write.liquid("{% if brand.postal_address %}"),
         f'<br /><span style="white-space:pre-line">{write.liquid("{{ brand.postal_address }}")}</span>',
@@ -267,9 +273,11 @@ def _foot(write: Writer) -> str:
     )
 
 
+_PREFERENCES = "{{ words.preferences | default: 'Choose what you get' }}"
+_UNSUBSCRIBE = "{{ words.unsubscribe | default: 'Unsubscribe' }}"
 _FOOT_TEXT = """-- 
 {{ why }}
-Choose what you get: {{ links.preferences }}
-{% if links.unsubscribe %}Unsubscribe: {{ links.unsubscribe }}
+{{ words.preferences | default: 'Choose what you get' }}: {{ links.preferences }}
+{% if links.unsubscribe %}{{ words.unsubscribe | default: 'Unsubscribe' }}: {{ links.unsubscribe }}
 {% endif %}{{ brand.postal_address | default: '' }}
 """  # noqa: W291 (the mark that opens a signature ends in a space)

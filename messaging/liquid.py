@@ -272,7 +272,7 @@ _PLAIN = _environment(_PrintTag)
 _HTML = _environment(_PrintEscapedTag)
 _PLAIN_NAMING = _environment(_PrintTag, _Named)
 _HTML_NAMING = _environment(_PrintEscapedTag, _Named)
-ROOTS = ("profile", "account", "event", "data", "links", "brand", "topic", "why")
+ROOTS = ("profile", "account", "event", "data", "links", "brand", "topic", "why", "words")
 LINKS = ("preferences", "unsubscribe")
 
 

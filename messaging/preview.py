@@ -6,10 +6,10 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 
 from consent import links
-from messaging import brands, liquid
+from messaging import brands, foot, liquid
 from messaging.liquid import Program, Unsayable
 from messaging.models import Template, TemplateVersion
-from messaging.rendering import Rendered, brand_values, why
+from messaging.rendering import Rendered, brand_values
 
 
 def of(template: Template, version: TemplateVersion) -> Rendered:
@@ -23,7 +23,8 @@ def of(template: Template, version: TemplateVersion) -> Rendered:
         "links": addresses,
         "brand": brand_values(brand),
         "topic": {"name": topic.name},
-        "why": why(topic, template.channel, brand),
+        "why": foot.why(topic, template.channel, brand.name),
+        "words": foot.words(),
     }
     return Rendered(
         subject=_filled(version.subject, values),

@@ -16,8 +16,9 @@ from django.urls import reverse
 from consent import links, tokens
 from consent.models import Preference, Topic
 from consent.preferences import is_zone
-from messaging import brands, liquid
-from messaging.delivery import CHANNELS, Envelope, Letter, label
+from consent.visits import language_of
+from messaging import brands, foot, liquid
+from messaging.delivery import CHANNELS, Envelope, Letter
 from messaging.liquid import Program, Unsayable
 from messaging.models import Brand, Message, TemplateVersion
 from profiles.models import Profile
@@ -48,7 +49,10 @@ class Desk:
         topic, channel = message.topic, CHANNELS[message.channel]()
         unsubscribe = "" if topic.transactional else links.unsubscribe_url(profile, topic.slug, channel.key, message.id)
         preferences = preferences_url(profile, preference, self.now)
-        values = values_for(profile, topic, channel.key, self.brand, preferences, unsubscribe, message.context)
+        language = language_of(profile, preference)
+        values = values_for(
+            profile, topic, channel.key, self.brand, preferences, unsubscribe, message.context, language
+        )
         rendered = fill(version, values, zone_of(profile, preference))
         domain = self.brand.sender_address.rpartition("@")[2]
         envelope = Envelope(
@@ -107,8 +111,9 @@ def values_for(
     preferences: str,
     unsubscribe: str,
     context: Mapping[str, Any],
+    language: str | None = None,
 ) -> dict[str, Any]:
-    """What a template may name. What is null is missing, as everywhere."""
+    """What a template may name; the foot is in `language`. What is null is missing, as everywhere."""
     account = profile.account
     event = _known(context.get("event"))
     return {
@@ -129,7 +134,8 @@ def values_for(
         "links": _known({"preferences": preferences, "unsubscribe": unsubscribe or None}),
         "brand": brand_values(brand),
         "topic": {"name": topic.name},
-        "why": why(topic, channel, brand),
+        "why": foot.why(topic, channel, brand.name, language),
+        "words": foot.words(language),
     }
 
 
@@ -144,21 +150,6 @@ def _without_nulls(value: Any) -> Any:
 def brand_values(brand: Brand) -> dict[str, Any]:
     """To Liquid an empty text is true: what the brand leaves empty is missing."""
     return _known({name: getattr(brand, name) or None for name in ("name", "logo_url", "colour", "postal_address")})
-
-
-_WHY = {
-    Topic.Basis.CONSENT: "you agreed to {topic} by {channel}",
-    Topic.Basis.SOFT_OPT_IN: "you are a customer of {brand}, and this is about {topic}",
-    Topic.Basis.CONTRACT: "it is part of what you use at {brand}: {topic}",
-    Topic.Basis.LEGAL_OBLIGATION: "the law asks {brand} to tell you: {topic}",
-    Topic.Basis.LEGITIMATE_INTEREST: "you use {brand}, and this is about {topic}",
-}
-
-
-def why(topic: Topic, channel: str, brand: Brand) -> str:
-    """Why the person gets this, in one sentence of the foot."""
-    reason = _WHY[Topic.Basis(topic.basis)].format(topic=topic.name, channel=label(channel), brand=brand.name)
-    return f"You get this from {brand.name} because {reason}."
 
 
 def sender(brand: Brand) -> str:

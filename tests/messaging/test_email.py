@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,8 +11,9 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from consent import preferences
 from consent.models import Suppression, Topic
-from messaging import brands, dispatch
+from messaging import brands, dispatch, foot
 from messaging.channels.email import mail_of
 from messaging.delivery import Letter
 from messaging.models import Message, MessageState, Template
@@ -300,3 +302,37 @@ def test_em_01_whatever_is_said_makes_a_mail_without_defects(subject: str, text:
     assert mail["To"] == "ada@xn--bcher-kva.example"
     assert len(mail.get_all("From") or []) == 1
     assert f"\r\nList-Unsubscribe: {letter.headers['List-Unsubscribe']}\r\n".encode() in raw
+
+
+@pytest.mark.parametrize(
+    ("locale", "chosen", "words"),
+    [
+        (None, "", ("Choose what you get", "Unsubscribe", "because you agreed to Product news by email.")),
+        ("de-AT", "", ("Wählen Sie, was Sie bekommen", "Abbestellen", "weil Sie Product news per E-Mail zugestimmt")),
+        ("de-AT", "fr", ("Choisissez ce que vous recevez", "Se désabonner", "avez accepté Product news par e-mail.")),
+        ("fr", "en", ("Choose what you get", "Unsubscribe", "because you agreed")),
+        ("es_MX", "", ("Elija lo que recibe", "Darse de baja", "aceptó Product news por correo electrónico.")),
+        ("tlh", "", ("Choose what you get", "Unsubscribe", "because you agreed")),
+    ],
+)
+def test_the_foot_is_in_the_language_that_the_person_chose_else_that_of_their_profile(
+    locale: str | None, chosen: str, words: tuple[str, ...], ada: Profile, write: Write, agree: Agree, queue: Queue,
+    folder: Path, now: datetime,
+) -> None:  # fmt: skip
+    write()
+    agree(ada)
+    Profile.objects.filter(id=ada.id).update(locale=locale)
+    preferences.save(ada.id, now=now, language=chosen)
+    queue(ada)
+    dispatch.tick(now)
+    (message,) = Message.objects.all()
+    for said in words:
+        assert said in message.html
+        assert said in message.text
+
+
+def test_the_foot_exists_in_every_language_of_the_preference_page_and_for_every_basis(settings: Any) -> None:
+    assert set(foot.FEET) == {code for code, _ in settings.LANGUAGES}
+    for one in foot.FEET.values():
+        assert set(one.whys) == set(Topic.Basis)
+        assert all("{brand}" in why and "{topic}" in why for why in one.whys.values())
