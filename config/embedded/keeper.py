@@ -12,6 +12,7 @@ from typing import IO
 from config.embedded import home, postgres
 
 _LOOK = 0.1  # seconds between two looks
+_STUCK = 5.0  # seconds that a server which cannot get up again may stand there
 
 
 def main() -> int:
@@ -35,9 +36,15 @@ def _keep(server: postgres.Server, users: IO[str]) -> None:
     falls, since = 0, time.monotonic()
     server.start()
     server.ensure_database()
+    stands = time.monotonic()
     while not _try(users):
         if server.lives():
             time.sleep(_LOOK)
+            if not server.is_stuck():
+                stands = time.monotonic()
+            elif time.monotonic() - stands > _STUCK:
+                print("PostgreSQL lost its recovery and waits for ever; it is started anew.", file=sys.stderr)
+                server.stop()
             continue
         falls = falls + 1 if time.monotonic() - since < 60 else 0
         time.sleep(min(10, 0.1 * 2**falls))

@@ -135,10 +135,34 @@ class Server:
     def lives(self) -> bool:
         return self._child is not None and self._child.poll() is None
 
+    def is_stuck(self) -> bool:
+        """Whether it waits for a recovery that nobody does: PostgreSQL 18 does so when that process too is killed.
+
+        Seen by its children: without one that recovers, a server that is up has one that launches vacuums.
+        """
+        if self._child is None or not (names := _children_of(self._pid())):
+            return False
+        return not any("startup" in name or "autovacuum launcher" in name for name in names)
+
+    def _pid(self) -> int:
+        try:
+            return int((self.data / "postmaster.pid").read_text().split("\n", 1)[0])
+        except (FileNotFoundError, ValueError):
+            return 0
+
     def stop(self) -> None:
         if self._child is not None:
             children.stop(self._child, signal.SIGINT, 5)
             self._child = None
+
+
+def _children_of(pid: int) -> list[str]:
+    """The names that the children of a process go by; none where there is no /proc."""
+    try:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        return [Path(f"/proc/{child}/cmdline").read_text(errors="replace") for child in children]
+    except OSError:
+        return []
 
 
 def server() -> Server:

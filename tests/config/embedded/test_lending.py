@@ -2,16 +2,18 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from config.embedded import home, lending
-from tests.crash.running import descendants, environment, eventually
+from tests.crash.running import Process, descendants, environment, eventually
 
 BORROW = """
 import sys
+import time
 from config.embedded import lending
 with lending.borrowed():
     print("borrowed", flush=True)
@@ -102,3 +104,27 @@ def test_what_needs_no_database_gets_none(monkeypatch: pytest.MonkeyPatch) -> No
         assert not lending._needs_database(["manage.py", *words]), words
     for words in (["migrate"], ["createkey", "x"], ["check", "--database", "default"]):
         assert lending._needs_database(["manage.py", *words]), words
+
+
+@pytest.mark.crash
+@pytest.mark.xdist_group("lending")
+def test_a_server_whose_recovery_is_killed_is_started_anew(tmp_path: Path, borrow: Callable[[], Borrower]) -> None:
+    first = borrow()
+    assert first.has_it()
+
+    def child(name: str) -> Process | None:
+        return next((one for one in descendants(first.process.pid) if name in one.command), None)
+
+    for _ in range(20):  # it may be over before we can kill it
+        eventually(lambda: child("postgres: walwriter"), 20, "the server runs")
+        victim = child("postgres: walwriter")
+        assert victim is not None
+        os.kill(victim.pid, signal.SIGKILL)
+        until = time.monotonic() + 2
+        while (recovery := child("postgres: startup")) is None and time.monotonic() < until:
+            pass
+        if recovery and recovery.lives():
+            os.kill(recovery.pid, signal.SIGKILL)
+            break
+    eventually(lambda: child("postgres: walwriter"), 60, "the server runs")
+    eventually(lambda: _server_answers(tmp_path), 20, "it answers")
