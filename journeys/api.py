@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 from django.http import Http404
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
@@ -17,13 +17,14 @@ from rest_framework.response import Response
 from foundation import wording
 from foundation.errors import Conflict, Invalid
 from foundation.rest import Fields, JSONObject, Text
-from journeys import backtesting, publishing, simulating, starting, work
+from journeys import backtesting, explaining, publishing, simulating, starting, work
 from journeys.api_playing import BacktestFields, FoundFields, PlayedFields, SimulateFields, shown
 from journeys.models import Enrollment, EnrollmentState, Journey, Refusal, Task
 from journeys.simulating import Deed
 from profiles import people
 from profiles.api import PROFILE, OfProfile
 from profiles.models import Profile
+from segments import api as segments_api
 from staff.rest import Resource
 
 _SLUG = r"[-\w]+"
@@ -366,7 +367,62 @@ class TaskView(ListModelMixin, RetrieveModelMixin, Resource):
         return self.shown(self.get_object())
 
 
+class CheckFields(Fields):
+    what = serializers.CharField()
+    expected = serializers.CharField()
+    found = serializers.CharField(allow_blank=True)
+    holds = serializers.BooleanField(allow_null=True, help_text="Null where nothing hangs on it.")
+    at = serializers.DateTimeField(allow_null=True)
+    depth = serializers.IntegerField()
+
+
+class JourneyExplanationFields(Fields):
+    journey = serializers.CharField()
+    entered = serializers.BooleanField()
+    why = serializers.CharField(help_text="The whole in a sentence.")
+    at = serializers.DateTimeField()
+    checks = CheckFields(many=True)
+
+
+class ExplainFilters(Fields):
+    segment = Text(required=False, help_text="The slug of a segment: why they match it, or do not.")
+    journey = Text(required=False, help_text="Or of a journey: why they are on it, or are not.")
+    at = serializers.DateTimeField(required=False, help_text="Of a segment: as of this moment; by default now.")
+
+
+class ExplainView(segments_api.ExplainView):
+    """Why a person matches a segment's definition, or is on a journey, or not, part by part."""
+
+    @property
+    def filters(self) -> type[Fields]:  # type: ignore[override]
+        query = self.request.query_params if getattr(self, "request", None) else {}
+        return segments_api.ExplainFilters if "segment" in query and "journey" not in query else ExplainFilters
+
+    @extend_schema(
+        operation_id="profiles_explain",
+        parameters=[ExplainFilters],
+        responses=PolymorphicProxySerializer(
+            component_name="Explanations",
+            serializers=[segments_api.ExplanationFields, JourneyExplanationFields],
+            resource_type_field_name=None,
+            many=False,
+        ),
+    )
+    def list(self, request: Request, external_id: str) -> Response:
+        asked = self.asked()
+        if ("segment" in asked) == ("journey" in asked):
+            raise Invalid.at("segment", "Name what is to be explained: a segment or a journey.")
+        if "segment" in asked:
+            return super().list(request, external_id)
+        journey = find(asked["journey"])
+        told = explaining.explain(self.profile, journey, now=self.now)
+        shown = {"journey": journey.slug, "at": self.now}
+        shown |= {"entered": told.entered, "why": told.why, "checks": told.checks}
+        return Response(JourneyExplanationFields(shown).data)
+
+
 ROUTES = [
+    (f"{PROFILE}/explain", ExplainView, "profile-explain"),
     ("tasks", TaskView, "tasks"),
     ("journeys", JourneyView, "journeys"),
     (f"journeys/(?P<slug>{_SLUG})/enrollments", JourneyEnrollmentView, "journey-enrollments"),

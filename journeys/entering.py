@@ -85,8 +85,8 @@ class Gate:
         # Once more, as each who enters is part of the past of who comes next.
         return [one for one in met if self._may(one, past) and past[one.entry.profile_id].enter(one, self.now)]
 
-    def _may(self, one: Candidate, past: "Mapping[UUID, _Past]") -> bool:
-        refusal = self._against(past[one.entry.profile_id], one.key)
+    def _may(self, one: Candidate, past: "Mapping[UUID, Past]") -> bool:
+        refusal = against(self.program.rule, past[one.entry.profile_id], one.key, self.now)
         if refusal:
             self._refuse([one.entry], *refusal)
         return refusal is None
@@ -101,29 +101,12 @@ class Gate:
             key = f"{self.program.rule.key}:{value if isinstance(value, str) else json.dumps(value, sort_keys=True)}"
         return key if len(key) <= _LONGEST_KEY else f"sha256:{sha256(key.encode()).hexdigest()}"
 
-    def _past(self, candidates: Sequence[Candidate]) -> "dict[UUID, _Past]":
-        past = {one.entry.profile_id: _Past() for one in candidates}
+    def _past(self, candidates: Sequence[Candidate]) -> "dict[UUID, Past]":
+        past = {one.entry.profile_id: Past() for one in candidates}
         params = {"journey": self.journey.pk, "profiles": list(past), "keys": list({one.key for one in candidates})}
         for profile, active, last, keys in _sql.rows("past", params) if past else []:
-            past[profile] = _Past(active, last, set(keys))
+            past[profile] = Past(active, last, set(keys))
         return past
-
-    def _against(self, past: "_Past", key: str) -> tuple[Refusal.Cause, str] | None:
-        """Why the rule keeps somebody with this past out."""
-        rule = self.program.rule
-        if rule.rule == reentry.EVERY_TIME:
-            return (Cause.SAME_KEY, "They entered for the same thing before.") if key in past.keys else None
-        if past.active:
-            return Cause.ON_THE_WAY, "They are on the way already."
-        if past.last is None:
-            return None
-        if rule.rule == reentry.ONCE:
-            return Cause.TOOK_PART, "They took part already, and the journey takes everybody once."
-        if key in past.keys:
-            return Cause.SAME_KEY, "They entered for the same thing before."
-        if past.last + rule.gap > self.now:
-            return Cause.TOO_SOON, f"They took part less than {span(rule.gap)} ago."
-        return None
 
     # ── The filter ───────────────────────────────────────────────────────────────────────────────────────────────────
     def _met(self, candidates: list[Candidate]) -> list[Candidate]:
@@ -272,8 +255,25 @@ def members_of(gate: Gate, limit: int) -> list[Entry]:
     ]
 
 
+def against(rule: reentry.Rule, past: "Past", key: str, now: datetime) -> tuple[Refusal.Cause, str] | None:
+    """Why the rule keeps somebody with this past out."""
+    if rule.rule == reentry.EVERY_TIME:
+        return (Cause.SAME_KEY, "They entered for the same thing before.") if key in past.keys else None
+    if past.active:
+        return Cause.ON_THE_WAY, "They are on the way already."
+    if past.last is None:
+        return None
+    if rule.rule == reentry.ONCE:
+        return Cause.TOOK_PART, "They took part already, and the journey takes everybody once."
+    if key in past.keys:
+        return Cause.SAME_KEY, "They entered for the same thing before."
+    if past.last + rule.gap > now:
+        return Cause.TOO_SOON, f"They took part less than {span(rule.gap)} ago."
+    return None
+
+
 @dataclass
-class _Past:
+class Past:
     """What somebody has done in a journey so far, this batch included."""
 
     active: bool = False

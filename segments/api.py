@@ -313,5 +313,4 @@ ROUTES = [
     (f"segments/(?P<slug>{_SLUG})/members", MemberView, "segment-members"),
     (f"segments/(?P<slug>{_SLUG})/versions", VersionView, "segment-versions"),
     (f"{PROFILE}/segments", ProfileSegmentView, "profile-segments"),
-    (f"{PROFILE}/explain", ExplainView, "profile-explain"),
 ]

@@ -15,6 +15,7 @@ from foundation import wording
 from foundation.admin import ReadOnlyAdmin, Serve, list_of, page_of
 from foundation.pages import Entry, Facts, Flow, Head, Number, Numbers, Part, Story, Table, Verb, fragment
 from journeys import documents, publishing, telling
+from journeys.admin import finding
 from journeys.models import Enrollment, EnrollmentState, Journey, JourneyVersion, Refusal, Transition
 from messaging.models import Message
 
@@ -110,7 +111,9 @@ class JourneyAdmin(ReadOnlyAdmin):
 
     def parts(self, request: HttpRequest, row: Any) -> Sequence[Part]:
         version = row.version or publishing.draft_of(row)
-        people = [_who_is_on_it(row), _who_did_not_enter(row)] if _sees_people(request) else []
+        people = (
+            [*finding.parts(request, row), _who_is_on_it(row), _who_did_not_enter(row)] if _sees_people(request) else []
+        )
         return [_numbers(row), _flow(row, version), *people, _versions(row)]
 
     def verbs(self, request: HttpRequest, row: Journey) -> Sequence[Verb]:
