@@ -57,7 +57,7 @@ def _until_nothing(step: Callable[[datetime], int], now: datetime) -> int:
 def _react(now: datetime) -> int:
     taken = pulses.claim(PEOPLE, now=now)
     if taken:
-        look_at(taken, Walk.at(now))
+        look_at(taken, Walk.at(pulses.as_of(taken, now)))  # what came since the run began is behind us, too
     return len(taken)
 
 

@@ -6,7 +6,7 @@ it got them, and holds each segment *with others* while it writes. A build asks 
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -74,6 +74,36 @@ def _moment(taken: Sequence[Taken], now: datetime) -> datetime:
     return max([now, *(one.last_at for one in taken if one.last_at and one.last_at <= now + _UNDER_WAY)])
 
 
+@dataclass(frozen=True, slots=True)
+class _Alike:
+    """People of whom the same is new: what bears on one bears on all."""
+
+    like: Taken
+    new: bool  # whether everything is asked of them
+    people: list[UUID] = field(default_factory=list)
+
+
+class _Asked:
+    """Of whom a segment is asked, and why."""
+
+    def __init__(self, causes: Iterable[tuple[_Alike, Cause]], others: _Why) -> None:
+        self._alike = {id(alike): (alike, cause) for alike, cause in causes}
+        self._others = others
+
+    def __bool__(self) -> bool:
+        return bool(self._alike or self._others)
+
+    def people(self) -> set[UUID]:
+        return set(self._others).union(*(alike.people for alike, _ in self._alike.values()))
+
+    def why(self, person: UUID, alike: _Alike) -> Cause | None:
+        """Why it is asked of this person, who is one of those; None if it is not."""
+        found = self._others.get(person)
+        if found is None and id(alike) in self._alike:
+            return self._alike[id(alike)][1]
+        return found
+
+
 class _Pass:
     """One refresh of some people."""
 
@@ -81,11 +111,14 @@ class _Pass:
         self.standing, self.taken, self.new, self.now = standing, taken, new, now
         self.people = [one.profile_id for one in taken]
         self.changes: list[Change] = []
-        # Those of whom the same is new: what bears on one bears on all.
-        self._alike: dict[object, list[Taken]] = {}
+        alike: dict[object, _Alike] = {}
+        self._of: dict[UUID, _Alike] = {}
         for one in taken:
-            new = (one.causes, one.names, one.attributes, one.late_names, one.late_attributes)
-            self._alike.setdefault(new, []).append(one)
+            is_new = one.profile_id in new
+            key = (one.causes, one.names, one.attributes, one.late_names, one.late_attributes, is_new)
+            self._of[one.profile_id] = alike.setdefault(key, _Alike(one, is_new))
+            self._of[one.profile_id].people.append(one.profile_id)
+        self._alike = list(alike.values())
         self._put_off: list[tuple[int | None, UUID, Cause]] = []
         self._next: dict[UUID, datetime] = {}
 
@@ -98,7 +131,12 @@ class _Pass:
             asked = {one.id: self._why(one, late) for one in level}
             for one in level:
                 if one.locked:
-                    self._put_off += [(one.id, person, cause) for person, cause in asked[one.id].items()]
+                    why = asked[one.id]
+                    self._put_off += [
+                        (one.id, person, cause)
+                        for person in why.people()
+                        if (cause := why.why(person, self._of[person]))
+                    ]
             todo = [one for one in level if asked[one.id] and not one.locked]
             if todo:
                 self._settle(todo, asked, members)
@@ -106,26 +144,33 @@ class _Pass:
         self._watch()
         return self.changes
 
-    def _why(self, one: Live, late: dict[int | None, _Why]) -> _Why:
+    def _why(self, one: Live, late: dict[int | None, _Why]) -> _Asked:
         """Of whom this segment is asked, and why."""
-        why: _Why = {}
-        for alike in self._alike.values():
-            cause = one.asks_of(alike[0], self.standing.touched)
+        causes: dict[int, tuple[_Alike, Cause]] = {}
+        for alike in self._alike:
+            cause = one.asks_of(alike.like, self.standing.touched)
+            if cause is None and alike.new and not one.needs.whole:
+                cause = live.strongest(alike.like.causes)
             if cause is not None:
-                why |= dict.fromkeys((taken.profile_id for taken in alike), cause)
+                causes[id(alike)] = (alike, cause)
+        others: _Why = {}
+
+        def so_far(person: UUID) -> Cause | None:
+            return others.get(person) or causes.get(id(self._of.get(person)), (None, None))[1]
+
         for change in self.changes:
-            if change.slug in one.needs.segments and why.get(change.profile_id) not in TRIGGERING:
-                why[change.profile_id] = change.cause
-        if not one.needs.whole:
-            for taken in self.taken:
-                if taken.profile_id in self.new:
-                    why.setdefault(taken.profile_id, live.strongest(taken.causes))
+            if change.slug in one.needs.segments and so_far(change.profile_id) not in TRIGGERING:
+                others[change.profile_id] = change.cause
         put_off = late.get(one.id, {})
         if not one.needs.whole:
             put_off = late.get(None, {}) | put_off
         # Those who were put off come back by a pulse of time, which only brings them: the cause is that of before.
-        fresh = {person for person, cause in why.items() if cause in (Cause.EVENT, Cause.ATTRIBUTE)}
-        return why | {person: cause for person, cause in put_off.items() if person not in fresh}
+        others |= {
+            person: cause
+            for person, cause in put_off.items()
+            if so_far(person) not in (Cause.EVENT, Cause.ATTRIBUTE)
+        }
+        return _Asked(causes.values(), others)
 
     def _late(self) -> dict[int | None, _Why]:
         """What was put off for these people; changes that were written already are only handed on."""
@@ -139,12 +184,14 @@ class _Pass:
                 self.changes.append(_change(segment, slugs[segment], person, entered, at, Cause(cause)))
         return late
 
-    def _members(self) -> set[tuple[int, UUID]]:
+    def _members(self) -> dict[int, set[UUID]]:
         segments = [one.id for one in self.standing.live]
-        return set(_sql.rows("members", {"profiles": self.people, "segments": segments}))
+        rows = _sql.rows("members", {"profiles": self.people, "segments": segments})
+        return {segment: set(people) for segment, people in rows}
 
-    def _settle(self, todo: list[Live], asked: dict[int, _Why], members: set[tuple[int, UUID]]) -> None:
-        answers, following, failed = _answers(todo, sorted(set().union(*(asked[one.id] for one in todo))), self.now)
+    def _settle(self, todo: list[Live], asked: dict[int, _Asked], members: dict[int, set[UUID]]) -> None:
+        people = sorted(set().union(*(asked[one.id].people() for one in todo)))
+        answers, following, failed = _answers(todo, people, self.now)
         self._come_back(following)
         found: list[Change] = []
         for one in todo:
@@ -153,10 +200,11 @@ class _Pass:
                 since = Coalesce("unforeseen_since", self.now)
                 Segment.objects.filter(id=one.id).update(flagged=failed[one.id], unforeseen_since=since)
                 continue
-            for person, cause in asked[one.id].items():
-                is_in = (one.id, person) in members
-                if (person in answers[one.id]) != is_in:
-                    found.append(_change(one.id, one.slug, person, not is_in, self.now, cause))
+            before = members.get(one.id, set())
+            for person in sorted(answers[one.id] ^ before):
+                cause = asked[one.id].why(person, self._of[person])
+                if cause is not None:
+                    found.append(_change(one.id, one.slug, person, person not in before, self.now, cause))
         self.changes += _write(found, {one.id: one.version_id for one in todo}, self.now)
 
     def _come_back(self, moments: Mapping[UUID, datetime]) -> None:

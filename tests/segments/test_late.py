@@ -9,6 +9,7 @@ from hypothesis import given as examples
 from hypothesis import strategies as st
 
 from profiles import pulses
+from profiles.models import Identifier, Pulse
 from segments import definitions, membership, sweep
 from segments.membership import Change
 from segments.models import Cause, Membership
@@ -35,8 +36,6 @@ def react(now: datetime) -> dict[tuple[str, str], Change]:
 
 
 def _is_there(id: str) -> bool:
-    from profiles.models import Identifier
-
     return Identifier.objects.filter(value=id).exists()
 
 
@@ -113,7 +112,7 @@ def test_nor_does_it_when_the_sweep_comes_by_at_that_moment(now: datetime) -> No
     live(now, recent={**BOUGHT, "window": {"last": {"days": 7}}})
     given(track("unrelated", userId="u"), now=now)
     react(now)
-    pulses.touch([somebody("u").pk], cause=pulses.Pulse.Cause.TIME, now=now)
+    pulses.touch([somebody("u").pk], cause=Pulse.Cause.TIME, now=now)
     given(track("bought", userId="u", historical=True), now=now)
     assert [change.triggers for change in react(now).values()] == [False]
 
@@ -176,7 +175,7 @@ def test_only_what_is_fresh_and_bears_on_a_segment_lets_it_trigger(batches: list
 
 
 def _item(what: str, how: str, now: datetime) -> dict[str, Any]:
-    when = {"fresh": {}, "late": {"timestamp": ago(now, hours=30)}, "history": HISTORY}[how]
+    when: dict[str, Any] = {"fresh": {}, "late": {"timestamp": ago(now, hours=30)}, "history": HISTORY}[how]
     if what in ("plan", "city"):
         return identify(userId="u", traits={what: how}, **when)
     return track(what, userId="u", **when)
