@@ -22,6 +22,10 @@ _SLUG = re.compile(r"[a-z0-9]+(?:[-_][a-z0-9]+)*\Z")
 _LONGEST_SUBJECT = 500
 
 
+class Overtaken(Conflict):
+    """Somebody else saved a version since what is to be saved was begun."""
+
+
 def save(
     slug: str,
     *,
@@ -31,10 +35,12 @@ def save(
     subject: str,
     blocks: Any,
     reason: str = "",
+    upon: int | None = None,
     now: datetime,
 ) -> Template:
     """Makes or changes a template. What it says becomes a new version, unless it says the same as the last one.
 
+    `upon` is the number of the version that was changed (0: there was none); `Overtaken` if another has come since.
     `Invalid` names everything that is wrong with its path (`blocks[2].href`); `Conflict` where the channel of what
     exists would change, since journeys rely on it.
     """
@@ -52,6 +58,8 @@ def save(
                 f" Save what is for {channel} under another slug."
             )
         before = template.version
+        if upon is not None and upon != (before.number if before else 0):
+            raise Overtaken(f"Somebody else saved the template {template.name} meanwhile.")
         renamed = (template.name, template.topic_id, template.archived) != (name.strip(), found.id, False)
         if before is None or (before.subject, before.blocks) != (subject, blocks):
             template.version = _version(template, before, subject, blocks, reason, now)
@@ -111,6 +119,15 @@ def of_content(*, channel: str, topic: str, subject: str, blocks: Any, now: date
             template.one_off = True
             template.save(update_fields=["one_off"])
     return template
+
+
+def problems(slug: str, *, name: str, channel: str, topic: str, subject: str, blocks: Any) -> list[Problem]:
+    """Everything for which `save` would refuse it."""
+    try:
+        _check(slug, name, channel, topic, subject, blocks)
+    except Invalid as invalid:
+        return invalid.problems
+    return []
 
 
 def known(slugs: Iterable[str]) -> dict[str, tuple[str, str]]:

@@ -15,17 +15,18 @@ from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from foundation import registry, wording
-from foundation.admin import ReadOnlyAdmin, list_of, page_of
+from foundation.admin import list_of, page_of
 from foundation.errors import Invalid
 from foundation.pages import Facts, Head, Mail, Part, Table
 from messaging import brands, preview
 from messaging.delivery import label
+from messaging.editor.doors import Edited
 from messaging.models import Brand, Message, Template, TemplateVersion
 
 
 @admin.register(Template)
-class TemplateAdmin(ReadOnlyAdmin):
-    empty = "Templates come with a playbook, or over the API. Journeys send them."
+class TemplateAdmin(Edited):
+    empty = "Templates are written here, come with a playbook, or over the API. Journeys send them."
     list_display = ("name_", "subject_", "by", "topic_", "version_", "since")
     list_filter = (("topic", RelatedDropdownFilter), "archived")
     search_fields = ("name__istartswith", "slug__istartswith")

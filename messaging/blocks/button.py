@@ -7,6 +7,9 @@ from messaging.building import BLOCKS, Block, Writer
 class Button(Block):
     key = "button"
     label = "Button"
+    icon = "smart_button"
+    place = 30
+    shapes = {"text": "line", "href": "address"}
     fields = {"text": "what it says", "href": "where it leads, such as https://example.com/start"}
 
     def mjml(self, write: Writer) -> str:

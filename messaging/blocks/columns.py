@@ -10,6 +10,9 @@ from messaging.building import BLOCKS, Block, Writer, read
 class Columns(Block):
     key = "columns"
     label = "Columns"
+    icon = "view_column_2"
+    place = 80
+    shapes = {"columns": "columns"}
     fields = {"columns": "two or three lists of blocks"}
 
     def check(self, name: str, value: Any, path: str) -> list[Problem]:

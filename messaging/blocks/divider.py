@@ -7,6 +7,8 @@ from messaging.building import BLOCKS, Block, Writer
 class Divider(Block):
     key = "divider"
     label = "Divider"
+    icon = "horizontal_rule"
+    place = 70
     fields = {}
 
     def mjml(self, write: Writer) -> str:

@@ -7,6 +7,9 @@ from messaging.building import BLOCKS, Block, Writer
 class Heading(Block):
     key = "heading"
     label = "Heading"
+    icon = "title"
+    place = 10
+    shapes = {"text": "line"}
     fields = {"text": "the words of the heading"}
 
     def mjml(self, write: Writer) -> str:

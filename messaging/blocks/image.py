@@ -10,6 +10,9 @@ from messaging.building import BLOCKS, Block, Writer
 class Image(Block):
     key = "image"
     label = "Image"
+    icon = "image"
+    place = 40
+    shapes = {"src": "address", "alt": "line", "href": "address", "width": "number"}
     fields = {
         "src": "where the picture lies, such as https://example.com/hello.png",
         "alt": "what it shows, for those who do not see it",

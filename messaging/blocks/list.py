@@ -10,6 +10,9 @@ from messaging.building import BLOCKS, Block, Writer, check_text, unmarked
 class List(Block):
     key = "list"
     label = "List"
+    icon = "format_list_bulleted"
+    place = 50
+    shapes = {"items": "texts", "ordered": "yes or no"}
     fields = {"items": "its points, a list of texts", "ordered": "whether they are numbered"}
     optional = frozenset({"ordered"})
 

@@ -7,6 +7,9 @@ from messaging.building import BLOCKS, Block, Writer, unmarked
 class Quote(Block):
     key = "quote"
     label = "Quote"
+    icon = "format_quote"
+    place = 60
+    shapes = {"by": "line"}
     fields = {"text": "what was said", "by": "who said it"}
     optional = frozenset({"by"})
 

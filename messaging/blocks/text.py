@@ -7,6 +7,8 @@ from messaging.building import BLOCKS, Block, Writer, unmarked
 class Text(Block):
     key = "text"
     label = "Text"
+    icon = "notes"
+    place = 20
     fields = {"text": "what it says, with **strong** and *stressed* words and [links](https://example.com) if need be"}
 
     def mjml(self, write: Writer) -> str:
