@@ -86,7 +86,7 @@ class SegmentAdmin(ReadOnlyAdmin):
 
     @display(description="Segment", ordering="name")
     def name_(self, segment: Segment) -> SafeString:
-        return wording.wide(segment.name)
+        return format_html('<bdi class="c-name">{}</bdi>', segment.name)
 
     @display(description="Who is in it")
     def says(self, segment: Segment) -> SafeString:

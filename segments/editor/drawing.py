@@ -43,13 +43,12 @@ def read(root: Group, segment: Segment | None = None) -> Reading:
     reading = Reading(tree.written(root))
     found = {path: Problem(path, reason) for path, reason in reading.written.problems.items()}
     try:
-        condition = language.parse(reading.written.definition)
-        for problem in _unknown(condition):
-            found.setdefault(problem.path, problem)
-        reading.condition = condition
+        reading.condition = language.parse(reading.written.definition)
     except Invalid as invalid:
         for problem in invalid.problems:
             found.setdefault(problem.path, problem)
+    for problem in _unknown(root, reading.written):
+        found.setdefault(problem.path, problem)
     for problem in found.values():
         place = reading.written.place_of(problem.path)
         said = _said(root, place, problem, reading.written)
@@ -62,11 +61,19 @@ def read(root: Group, segment: Segment | None = None) -> Reading:
     return reading
 
 
-def _unknown(condition: Condition) -> list[Problem]:
-    """The segments that are spoken of and are not there."""
-    slugs = condition.segments()
-    known = set(Segment.objects.filter(slug__in={slug for _, slug in slugs}).values_list("slug", flat=True))
-    return [Problem(path, "Choose a segment that is there.") for path, slug in slugs if slug not in known]
+def _unknown(root: Group, written: Written) -> list[Problem]:
+    """The segments that are spoken of and are not there, or in use no more."""
+    used: list[tuple[str, str]] = []
+    for place, node in tree.places(root):
+        if isinstance(node, Row) and place in written.paths:
+            try:
+                condition = language.parse(node.definition("", {}))
+            except Invalid:
+                continue
+            used += [(written.paths[place], slug) for _, slug in condition.segments()]
+    there = Segment.objects.exclude(status=Segment.Status.ARCHIVED).filter(slug__in={slug for _, slug in used})
+    known = set(there.values_list("slug", flat=True)) if used else set()
+    return [Problem(path, "Choose a segment that is there.") for path, slug in used if slug not in known]
 
 
 def _said(root: Group, place: str, problem: Problem, written: Written) -> str:

@@ -141,7 +141,6 @@ def written(root: Group) -> Written:
     found = Written(None, {}, {})
     is_bare = root.bare and len(root.parts) == 1 and root.choice == "all" and isinstance(root.parts[0], Row)
     if is_bare:
-        found.paths[""] = ""
         found.definition = _written(root.parts[0], "0", "", found)
     else:
         found.definition = _written(root, "", "", found)

@@ -134,16 +134,22 @@ def test_a_group_says_which_of_its_parts_must_hold(word: str, definition: Any, b
 
 
 keys = st.lists(
-    st.sampled_from([*"012", "word", "kind", "f", "nots", "bare", "name", "op", "value", "where", "is", "n", "", "x" * 50]),
+    st.sampled_from(
+        [*"012", "word", "kind", "f", "nots", "bare", "name", "op", "value", "where", "is", "n", "", "x" * 50]
+    ),
     max_size=6,
 ).map(lambda parts: ".".join(["c", *parts]))
 texts = st.one_of(
     st.text(max_size=6),
-    st.sampled_from(["all", "none", "event", "attribute", "sequence", "measure", "is:text", "in:mixed", "between:numbers", "5"]),
+    st.sampled_from(
+        ["all", "none", "event", "attribute", "sequence", "measure", "is:text", "in:mixed", "between:numbers", "5"]
+    ),
 )
 presses = st.builds(
     "{}:{}:{}".format,
-    st.sampled_from(["up", "down", "add", "move", "wrap", "unwrap", "more", "less", "name", "negate", "nest", "double", "no"]),
+    st.sampled_from(
+        ["up", "down", "add", "move", "wrap", "unwrap", "more", "less", "name", "negate", "nest", "double", "no"]
+    ),
     st.sampled_from(["", "0", "1", "0.0", "9", "-1", "x", "0.x"]),
     st.sampled_from(["", "event", "0:0", "1:9", "where", "name.0", "x.y.z", "\x00"]),
 )
