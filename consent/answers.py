@@ -11,8 +11,10 @@ from consent.models import (
     ConsentEvidence,
     ConsentRecord,
     ConsentState,
+    Limit,
     OptIn,
     Preference,
+    PrivacyRequest,
     RefusedUpgrade,
     Subject,
     Suppression,
@@ -39,6 +41,9 @@ def erase(profile: Profile) -> None:
         ConsentEvidence.objects.filter(record__in=records).delete()
         for address, channel in _addresses(profile):
             suppression.add(channel, address, Suppression.Reason.ERASED, now, Suppression.Scope.ALL)
+        PrivacyRequest.objects.filter(profile=profile).update(said="", answer="")
+        still_open = PrivacyRequest.objects.filter(profile=profile, closed_at=None)
+        still_open.update(closed_at=now, outcome=PrivacyRequest.Outcome.DONE, answer="Erased.")
         for model in (ConsentState, OptIn, RefusedUpgrade, Preference, Subject):
             model._default_manager.filter(profile=profile).delete()
 
@@ -67,6 +72,8 @@ def export(profile: Profile) -> dict[str, Any]:
                 }
                 for row in OptIn.objects.filter(profile=profile).order_by("asked_at")
             ],
+            "limits": [{"kind": row.kind, "since": _iso(row.since)} for row in Limit.objects.filter(profile=profile)],
+            "privacy_requests": [_request(row) for row in profile.privacy_requests.order_by("raised_at")],
             "preferences": _wishes(Preference.objects.filter(profile=profile).first()),
             "blocked_addresses": [
                 {"channel": row.channel, "address": address, "reason": row.reason, "at": _iso(row.at)}
@@ -98,6 +105,19 @@ def _decisions(profile_id: UUID) -> list[dict[str, Any]]:
         }
         for row in rows
     ]
+
+
+def _request(row: PrivacyRequest) -> dict[str, Any]:
+    return {
+        "kind": row.kind,
+        "said": row.said,
+        "raised_at": _iso(row.raised_at),
+        "due_on": row.due_on.isoformat(),
+        "extended": row.extended,
+        "closed_at": _iso(row.closed_at),
+        "outcome": row.outcome,
+        "answer": row.answer,
+    }
 
 
 def _wishes(row: Preference | None) -> dict[str, Any]:

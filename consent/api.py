@@ -13,6 +13,7 @@ from rest_framework.response import Response
 
 from consent import ledger, optins, states, topics
 from consent.api_forms import SignupFormView
+from consent.api_privacy import PrivacyRequestView
 from consent.ledger import EVERYTHING, Choice
 from consent.models import ConsentRecord, ConsentState, OptIn, State, Topic
 from foundation.errors import Conflict, Invalid, Problem
@@ -216,6 +217,7 @@ class ConsentView(ListModelMixin, OfProfile):
 
 ROUTES = [
     ("topics", TopicView, "topic"),
+    ("privacy-requests", PrivacyRequestView, "privacy-request"),
     ("signup-forms", SignupFormView, "signup-form"),
     (f"{PROFILE}/consent", ConsentView, "profile-consent"),
 ]

@@ -8,10 +8,10 @@ from django.db import transaction
 from django.http import Http404
 from django.utils.translation import gettext as _
 
-from consent import choosing, forms, preferences, wordings
+from consent import choosing, forms, limits, preferences, requests, wordings
 from consent.choosing import Act
 from consent.ledger import EVERYTHING
-from consent.models import ConsentRecord
+from consent.models import ConsentRecord, Limit
 from consent.page import Page
 from consent.visits import Visit
 from foundation import registry
@@ -34,6 +34,14 @@ def press(posted: Mapping[str, str], visit: Visit, now: datetime) -> Said:
                 return _wish(page, {"paused_until": None}, now)
             case "undo":
                 return _undo(posted, page, now)
+            case "object":
+                requests.raise_(page.profile, requests.Kind.OBJECTION, via=requests.Via.PAGE, now=now)
+                return {"objected": True}
+            case "unobject" if visit.fresh:
+                limits.lift(page.profile, Limit.Kind.OBJECTED, now=now)
+                return {"unobjected": True}
+            case "ask" if visit.full:
+                return _ask(posted, page, now)
             case "link":
                 registry.mail_link.ask(visit.profile)
                 return {"mailed": bool(registry.mail_link)}
@@ -64,6 +72,15 @@ def _stop(page: Page, now: datetime) -> Said:
         now=now,
     )
     return {**_told(act, page), "stopped": True}
+
+
+def _ask(posted: Mapping[str, str], page: Page, now: datetime) -> Said:
+    kind = posted.get("kind", "")
+    if kind not in page.rights or len(posted.get("said", "")) > requests.LONGEST:
+        raise Conflict(_("Choose what you ask for, and say it in 5,000 characters at most."))
+    said = posted.get("said", "").replace("\0", "")
+    row = requests.raise_(page.profile, kind, via=requests.Via.PAGE, said=said, now=now)
+    return {"asked": wordings.date_of(row.due_on)}
 
 
 def _undo(posted: Mapping[str, str], page: Page, now: datetime) -> Said:

@@ -38,6 +38,36 @@ def _confirm() -> Words:
     )
 
 
+def _request() -> Words:
+    return _with_button(
+        _("We have your request"),
+        _("You asked us about your data. We answer by {{ data.due }} at the latest."),
+        _("Open my page"),
+        "{{ links.preferences }}",
+        _("If it was not you who asked, do nothing: nothing was changed."),
+    )
+
+
+def _extended() -> Words:
+    return _with_button(
+        _("Your request takes longer"),
+        _("You asked us about your data, and it takes us until {{ data.due }}. The reason: {{ data.reason }}"),
+        _("Open my page"),
+        "{{ links.preferences }}",
+        _("You can complain to your data protection authority, or go to court."),
+    )
+
+
+def _data() -> Words:
+    return _with_button(
+        _("Your data"),
+        _("You asked for your data. Your page has all of it, to read and to download; for a day this link shows it."),
+        _("Open my page"),
+        "{{ links.preferences }}",
+        _("If the day is over, ask for a new link there."),
+    )
+
+
 def _with_button(title: str, text: str, button: str, href: str, after: str) -> Words:
     blocks = [
         {"kind": "heading", "text": title},
@@ -48,7 +78,13 @@ def _with_button(title: str, text: str, button: str, href: str, after: str) -> W
     return Words(title, blocks)
 
 
-KINDS: Mapping[str, Callable[[], Words]] = {"link": _link, "confirm": _confirm}
+KINDS: Mapping[str, Callable[[], Words]] = {
+    "link": _link,
+    "confirm": _confirm,
+    "request": _request,
+    "extended": _extended,
+    "data": _data,
+}
 """By what they are for. What they may name beside the person is `data`, as whoever sends them says."""
 
 

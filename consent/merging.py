@@ -29,11 +29,13 @@ def absorb(merges: Sequence[Pair]) -> None:
     Who decided nothing is no more restrictive than who did: an anonymous visitor's silence takes back no consent.
     The pairs form no chains, and the profiles are held: nobody makes a subject for one that is about to go.
     """
-    moved = {
+    everybody = {
         "survivors": [merge.survivor_id for merge in merges],
         "absorbed": [merge.absorbed_id for merge in merges],
+        "now": clock.now(),
     }
-    _sql.run("opt_ins", moved)
+    for statement in ("opt_ins", "limits", "close_double_requests", "requests"):
+        _sql.run(statement, everybody)
     told = {row[0] for row in _sql.rows("have_history", {"profiles": [merge.absorbed_id for merge in merges]})}
     into = {merge.absorbed_id: merge.survivor_id for merge in merges if merge.absorbed_id in told}
     if not into:

@@ -193,6 +193,74 @@ class Attempt(models.Model):
         ]
 
 
+class Limit(models.Model):
+    """How far somebody may be dealt with at all, by the GDPR's words. Only `consent.limits` writes it."""
+
+    class Kind(models.TextChoices):
+        RESTRICTED = "restricted", "Restricted (article 18)"
+        OBJECTED = "objected", "Objects to all marketing (article 21)"
+
+    id = models.BigAutoField(primary_key=True)
+    profile = models.ForeignKey(Profile, on_delete=models.CASCADE, related_name="limits")
+    kind = models.CharField(max_length=12, choices=Kind)
+    since = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["profile", "kind"], name="one_limit_a_kind")]
+
+
+class PrivacyRequest(models.Model):
+    """Somebody's request under the GDPR, and what became of it. Only `consent.requests` writes it."""
+
+    class Kind(models.TextChoices):
+        ACCESS = "access", "See their data"
+        PORTABILITY = "portability", "Take their data along"
+        RECTIFICATION = "rectification", "Correct their data"
+        RESTRICTION = "restriction", "Restrict what is done with it"
+        OBJECTION = "objection", "Object to all marketing"
+        ERASURE = "erasure", "Erase their data"
+
+    class Via(models.TextChoices):
+        PAGE = "page", "Their page"
+        STAFF = "staff", "Staff"
+        API = "api", "API"
+
+    class Outcome(models.TextChoices):
+        DONE = "done", "Done"
+        REFUSED = "refused", "Refused"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    # NULL once the person is erased: that a request was kept in time stays provable.
+    profile = models.ForeignKey(Profile, null=True, on_delete=models.SET_NULL, related_name="privacy_requests")
+    kind = models.CharField(max_length=15, choices=Kind)
+    via = models.CharField(max_length=10, choices=Via)
+    said = models.TextField(blank=True, help_text="In their words; erased with them.")
+    raised_at = models.DateTimeField()
+    due_on = models.DateField()
+    extended = models.TextField(blank=True, help_text="Why it takes longer; told to the person.")
+    closed_at = models.DateTimeField(null=True, blank=True)
+    outcome = models.CharField(max_length=10, choices=Outcome, blank=True)
+    answer = models.TextField(blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["profile", "kind"], condition=models.Q(closed_at=None), name="one_open_request_a_kind"
+            )
+        ]
+        indexes = [models.Index(fields=["due_on", "id"], name="requests_by_due_day")]
+
+
+class PrivacyStep(models.Model):
+    """What was done about a request, and who did it."""
+
+    id = models.BigAutoField(primary_key=True)
+    request = models.ForeignKey(PrivacyRequest, on_delete=models.CASCADE, related_name="steps")
+    at = models.DateTimeField()
+    actor = models.CharField(max_length=150)
+    what = models.TextField()
+
+
 class RefusedUpgrade(models.Model):
     """An attempt to turn a refusal into a consent without the person's own act."""
 

@@ -11,11 +11,11 @@ from zoneinfo import available_timezones
 from django.conf import settings
 from django.utils.translation import gettext as _
 
-from consent import held, optins, preferences, states, suppression, wordings
+from consent import held, limits, optins, preferences, requests, states, suppression, wordings
 from consent.answers import ADDRESSES
 from consent.choosing import Key, seen
 from consent.ledger import EVERYTHING
-from consent.models import ConsentRecord, ConsentState, Preference, State, Suppression, Topic
+from consent.models import ConsentRecord, ConsentState, Limit, Preference, State, Suppression, Topic
 from consent.visits import Visit
 from consent.wordings import Wordings
 from foundation import registry
@@ -112,6 +112,28 @@ class Page:
     @cached_property
     def seen(self) -> str:
         return seen(self.profile)
+
+    @cached_property
+    def objects(self) -> bool:
+        return Limit.Kind.OBJECTED in limits.of([self.profile.id]).get(self.profile.id, set())
+
+    @property
+    def rights(self) -> dict[str, str]:
+        """What they can ask for that is not done at once on the page."""
+        return {
+            "rectification": _("Correct something"),
+            "restriction": _("Keep my data, and do nothing else with it"),
+            "access": _("Tell me what you have about me"),
+            "portability": _("Give me my data to take along"),
+            "erasure": _("Erase my data"),
+        }
+
+    @cached_property
+    def requests(self) -> list[tuple[str, str]]:
+        """What they asked for and have no answer to yet, and by when they get it."""
+        return [
+            (self.rights.get(row.kind, row.kind), wordings.date_of(row.due_on)) for row in requests.of(self.profile)
+        ]
 
     # ── How they get it ──────────────────────────────────────────────────────────────────────────────────────────────
     @property

@@ -57,6 +57,8 @@ _FIELDS: dict[str, dict[str, _Field]] = {
     "less": {"profile": _ID, "epoch": _NUMBER, "at": _TIME},
     # Opens the page with the button that confirms what was asked for; the request itself knows whether it was used.
     "confirm": {"request": _ID, "at": _TIME},
+    # Leads on to where a link of a message led when it was sent, for ever; it changes nothing.
+    "click": {"message": _ID, "place": _NUMBER},
     # Takes back what was just done: the rows `first` to `last` of a chain.
     "undo": {"subject": _ID, "first": _NUMBER, "last": _NUMBER, "at": _TIME},
 }

@@ -1,7 +1,7 @@
 """What the customer's pages say of topics, channels and decisions: shown, and kept word for word with the decision."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from email.utils import parseaddr
 from typing import Any
 
@@ -46,6 +46,9 @@ class Wordings:
     def of_stop(self, topic: str, channel: str) -> str:
         return f"{_('Unsubscribe')}: {self.name(topic, channel)}"
 
+    def of_objection(self) -> str:
+        return _("I object to all marketing.")
+
 
 def channel_name(channel: str) -> str:
     return _(_CHANNELS[channel]) if channel in _CHANNELS else spoken(channel)
@@ -54,6 +57,10 @@ def channel_name(channel: str) -> str:
 def day(at: datetime) -> str:
     """The day, in words, in the time zone that is active now."""
     return formats.date_format(timezone.localtime(at), "DATE_FORMAT")
+
+
+def date_of(day: date) -> str:
+    return formats.date_format(day, "DATE_FORMAT")
 
 
 def told(record: ConsentRecord | None, state: str) -> str:

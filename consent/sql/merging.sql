@@ -30,6 +30,31 @@ UPDATE consent_optin o SET profile_id = m.survivor, made_person = false
 FROM unnest(%(survivors)s::uuid[], %(absorbed)s::uuid[]) AS m(survivor, absorbed)
 WHERE o.profile_id = m.absorbed;
 
+-- name: limits
+-- A limit of either is a limit of the one that lives on.
+INSERT INTO consent_limit (profile_id, kind, since)
+SELECT m.survivor, l.kind, min(l.since)
+FROM unnest(%(survivors)s::uuid[], %(absorbed)s::uuid[]) AS m(survivor, absorbed)
+JOIN consent_limit l ON l.profile_id = m.absorbed
+GROUP BY m.survivor, l.kind
+ON CONFLICT (profile_id, kind) DO NOTHING;
+
+-- name: close_double_requests
+-- Of two open requests of one kind, the one that is due first goes on.
+UPDATE consent_privacyrequest r SET closed_at = %(now)s, outcome = 'done', answer = 'It goes on in their other request.'
+FROM (
+    SELECT r.id, row_number() OVER (PARTITION BY coalesce(m.survivor, r.profile_id), r.kind ORDER BY r.due_on, r.id) AS place
+    FROM consent_privacyrequest r
+    LEFT JOIN unnest(%(survivors)s::uuid[], %(absorbed)s::uuid[]) AS m(survivor, absorbed) ON r.profile_id = m.absorbed
+    WHERE r.closed_at IS NULL AND r.profile_id = ANY(%(survivors)s::uuid[] || %(absorbed)s::uuid[])
+) AS d
+WHERE r.id = d.id AND d.place > 1;
+
+-- name: requests
+UPDATE consent_privacyrequest r SET profile_id = m.survivor
+FROM unnest(%(survivors)s::uuid[], %(absorbed)s::uuid[]) AS m(survivor, absorbed)
+WHERE r.profile_id = m.absorbed;
+
 -- name: preferences
 -- The wish for less and the longer pause win; all else is the survivor's, and the absorbed's where they wished nothing.
 INSERT INTO consent_preference AS mine

@@ -11,8 +11,8 @@ from django.contrib.auth.models import Permission
 from django.test import Client
 from django.urls import reverse
 
-from consent import admin as screens
 from consent import answers, preferences, suppression
+from consent.admin import choices as screens
 from consent.ledger import EVERYTHING, Outcome
 from consent.models import ConsentRecord, ConsentState, RefusedUpgrade, Suppression, Topic
 from profiles.models import Profile

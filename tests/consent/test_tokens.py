@@ -16,6 +16,7 @@ VALUES: dict[str, dict[str, Any]] = {
     "undo": {"subject": PROFILE, "first": 4, "last": 9, "at": NOW},
     "confirm": {"request": MESSAGE, "at": NOW},
     "inert": {"topic": "news", "channel": "email"},
+    "click": {"message": MESSAGE, "place": 3},
 }
 
 

@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from consent import limits as consent_limits
 from consent import preferences, states, suppression
 from consent.models import Preference, Suppression, Topic
 from foundation import registry
@@ -177,7 +178,7 @@ def test_what_is_no_longer_wanted_is_dropped_with_the_reason_of_those_who_wanted
 # ── All of them ──────────────────────────────────────────────────────────────────────────────────────────────────────
 def test_the_order_is_that_of_the_design() -> None:
     keys = [guardrail.key for guardrail in judging.in_order()]
-    order = ["address", "suppression", "consent", "paused", "wanted", "caps", "cooldown", "hours"]
+    order = ["address", "restricted", "suppression", "consent", "paused", "wanted", "caps", "cooldown", "hours"]
     assert [key for key in keys if key in order] == order
     orders = [guardrail.order for guardrail in judging.in_order()]
     assert len(set(orders)) == len(orders)
@@ -211,6 +212,8 @@ def crowd(
     people = {
         name: person(name, email=f"{name}@example.com") for name in ("fine", "bounced", "denied", "paused", "over")
     }
+    people["limited"] = person("limited", email="limited@example.com")
+    consent_limits.restrict(people["limited"], now=now)
     people |= {"nowhere": person("nowhere"), "silent": person("silent", email="silent@example.com")}
     people |= {name: person(name, email=f"{name}@example.com") for name in ("full", "recent")}
     people["asleep"] = person("asleep", email="asleep@example.com", timezone="America/Los_Angeles")

@@ -1,0 +1,163 @@
+"""Requests under the GDPR: raised, answered in time, and carried out; the only writer of them and of their log."""
+
+from calendar import monthrange
+from datetime import date, datetime, timedelta
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.db import transaction
+
+from consent import limits, subjects
+from consent.models import ConsentRecord, PrivacyRequest, PrivacyStep
+from foundation import registry
+from foundation.errors import Conflict, Invalid
+from profiles import people
+from profiles.models import Profile
+from staff import actors, audit
+
+Kind, Via, Outcome = PrivacyRequest.Kind, PrivacyRequest.Via, PrivacyRequest.Outcome
+SOON = timedelta(days=7)
+MONTHS, MORE_MONTHS = 1, 2  # GDPR, article 12(3)
+LONGEST = 5_000
+STATUSES = ("open", "due_soon", "overdue", "closed")
+
+
+def raise_(profile: Profile, kind: str, *, via: str, said: str = "", now: datetime) -> PrivacyRequest:
+    """Opens a request, due in a calendar month, and mails the person that we have it; the same once more is that one.
+
+    An objection is carried out at once: whoever asks for less need not wait.
+    """
+    _check(kind, said)
+    with transaction.atomic():
+        subjects.lock_to_write([profile.id], now)
+        row = PrivacyRequest.objects.filter(profile=profile, kind=kind, closed_at=None).first()
+        if row is not None:
+            _step(row, f"Asked again: {said}" if said else "Asked again.", now)
+            return row
+        row = PrivacyRequest.objects.create(
+            profile=profile, kind=kind, via=via, said=said, raised_at=now, due_on=_months_on(_day(now), MONTHS)
+        )
+        _step(row, "Raised.", now)
+        if kind == Kind.OBJECTION:
+            carry_out(row.id, now=now)
+            row.refresh_from_db()
+        elif profile.email:
+            registry.mail_notice.ask(profile, "request", {"due": row.due_on.isoformat()})
+    return row
+
+
+def carry_out(id: UUID, *, now: datetime) -> PrivacyRequest:
+    """Does what was asked for, and closes the request: data is mailed as a link to the page that has it."""
+    with transaction.atomic():
+        row = _held(id)
+        profile = row.profile
+        if profile is None:
+            raise Conflict("The person of this request was erased.")
+        match row.kind:
+            case Kind.ERASURE:
+                _close(row, Outcome.DONE, "Erased.", now)
+                people.erase(profile, now=now)
+                row.refresh_from_db()
+            case Kind.RESTRICTION:
+                limits.restrict(profile, now=now)
+                _close(row, Outcome.DONE, "Restricted.", now)
+            case Kind.OBJECTION:
+                source = ConsentRecord.Source.PAGE if row.via == Via.PAGE else ConsentRecord.Source.STAFF
+                limits.object_all(profile, source=source, now=now)
+                _close(row, Outcome.DONE, "All marketing is stopped.", now)
+            case Kind.ACCESS | Kind.PORTABILITY:
+                if not profile.email:
+                    raise Conflict("No email address of theirs is known; hand the export over yourself, and close it.")
+                registry.mail_notice.ask(profile, "data", {})
+                _close(row, Outcome.DONE, "A link to all their data was mailed.", now)
+            case _:
+                raise Conflict("Correct what is wrong where it comes from, then close the request with an answer.")
+    return row
+
+
+def close(id: UUID, *, outcome: str, answer: str, now: datetime) -> PrivacyRequest:
+    """Closes a request by hand: `done`, or `refused`, with the answer that the person was given."""
+    if outcome not in Outcome.values:
+        raise Invalid.at("outcome", f"must be one of {', '.join(Outcome.values)}")
+    if not answer.strip():
+        raise Invalid.at("answer", "must say what the person was told")
+    with transaction.atomic():
+        row = _held(id)
+        _close(row, outcome, answer.strip(), now)
+    return row
+
+
+def extend(id: UUID, *, reason: str, now: datetime) -> PrivacyRequest:
+    """Two months more, once, and before it is overdue; the person is told by mail."""
+    if not reason.strip():
+        raise Invalid.at("extended", "must say why it takes longer, for the person is told")
+    with transaction.atomic():
+        row = _held(id)
+        if row.extended:
+            raise Conflict("It was extended before, and the law allows that once.")
+        if _day(now) > row.due_on:
+            raise Conflict("It is overdue; the person was to be told of an extension before that.")
+        row.extended, row.due_on = reason.strip(), _months_on(_day(row.raised_at), MONTHS + MORE_MONTHS)
+        row.save(update_fields=["extended", "due_on"])
+        _step(row, f"Extended: {row.extended}", now)
+        audit.record("extend", "privacy request", str(row.id), "Extended a privacy request by two months.")
+        if row.profile and row.profile.email:
+            registry.mail_notice.ask(row.profile, "extended", {"due": row.due_on.isoformat(), "reason": row.extended})
+    return row
+
+
+def status(row: PrivacyRequest, now: datetime) -> str:
+    """One of `STATUSES`. Days are those of the project's time zone."""
+    if row.closed_at is not None:
+        return "closed"
+    today = _day(now)
+    if today > row.due_on:
+        return "overdue"
+    return "due_soon" if today >= row.due_on - SOON else "open"
+
+
+def of(profile: Profile) -> list[PrivacyRequest]:
+    """Those that are open, the first due first."""
+    return list(PrivacyRequest.objects.filter(profile=profile, closed_at=None).order_by("due_on", "id"))
+
+
+def today(now: datetime) -> date:
+    return _day(now)
+
+
+def _check(kind: str, said: str) -> None:
+    if kind not in Kind.values:
+        raise Invalid.at("kind", f"must be one of {', '.join(Kind.values)}")
+    if len(said) > LONGEST or "\0" in said:
+        raise Invalid.at("said", f"must be a text of at most {LONGEST:,} characters")
+
+
+def _held(id: UUID) -> PrivacyRequest:
+    row = PrivacyRequest.objects.select_for_update(of=["self"]).select_related("profile").get(id=id)
+    if row.closed_at is not None:
+        raise Conflict("It is closed.")
+    return row
+
+
+def _close(row: PrivacyRequest, outcome: str, answer: str, now: datetime) -> None:
+    row.closed_at, row.outcome, row.answer = now, outcome, answer
+    row.save(update_fields=["closed_at", "outcome", "answer"])
+    _step(row, f"{Outcome(outcome).label}.", now)
+    what = f"Closed a privacy request ({Kind(row.kind).label.lower()}): {Outcome(outcome).label.lower()}."
+    audit.record("close", "privacy request", str(row.id), what)
+
+
+def _step(row: PrivacyRequest, what: str, now: datetime) -> None:
+    PrivacyStep.objects.create(request=row, at=now, actor=actors.current(), what=what)
+
+
+def _day(at: datetime) -> date:
+    return at.astimezone(ZoneInfo(settings.PROJECT_TIME_ZONE)).date()
+
+
+def _months_on(day: date, number: int) -> date:
+    """The same day some months on, or the last of a month that is too short for it."""
+    years, month = divmod(day.month - 1 + number, 12)
+    year = day.year + years
+    return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
