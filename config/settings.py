@@ -186,6 +186,8 @@ EMAIL_TIMEOUT = 15
 DEFAULT_FROM_EMAIL = environment.text("DEFAULT_FROM_EMAIL", "Cairn <hello@example.com>")
 # In the foot of every mail until the brand has one; the law of most places asks for it.
 POSTAL_ADDRESS = environment.text("POSTAL_ADDRESS").replace("\\n", "\n")
+# Whether links say that they were followed: only those of people who agreed to the topic `tracking`.
+TRACK_LINKS = environment.flag("TRACK_LINKS", True)
 # A message that could not go out for this long is stale and never does; transactional ones are tried for five days.
 MESSAGE_STALE_HOURS = environment.number("MESSAGE_STALE_HOURS", 48, least=1)
 # What is sent again when nobody knows whether it arrived, as channel:class. The rest waits for a human.
@@ -200,6 +202,7 @@ STORAGES = {
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000_000
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 5_000  # a segment of 200 conditions, as a form
 
 # ── Safety ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 _https = BASE_URL.startswith("https://")

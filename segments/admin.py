@@ -27,7 +27,7 @@ from segments import definitions, language
 from segments.editor import health as seen
 from segments.editor.charting import chart
 from segments.editor.history import history
-from segments.editor.views import edit
+from segments.editor.views import edit, from_file, to_file
 from segments.language import Condition
 from segments.models import Membership, MembershipChange, Segment, SegmentVersion
 
@@ -194,6 +194,7 @@ class SegmentAdmin(ReadOnlyAdmin):
         links = []
         if request.user.has_perm("segments.change_segment"):
             links.append(("Edit", reverse("admin:segments_segment_edit", args=[row.pk])))
+        links.append(("Take it along as a file", reverse("admin:segments_segment_file", args=[row.pk])))
         page.context_data = {**(page.context_data or {}), "links": links}
         return page
 
@@ -207,8 +208,21 @@ class SegmentAdmin(ReadOnlyAdmin):
     def edit_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         return edit(request, get_object_or_404(self.get_queryset(request), pk=pk), self.admin_site)
 
+    def from_file_view(self, request: HttpRequest) -> HttpResponse:
+        return from_file(request, self.admin_site)
+
+    def file_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        return to_file(get_object_or_404(self.get_queryset(request), pk=pk))
+
     def get_urls(self) -> list[URLPattern]:
-        own = [path("<int:pk>/edit/", self.admin_site.admin_view(self.edit_view), name="segments_segment_edit")]
+        wrap = self.admin_site.admin_view
+        own = [
+            path("<int:pk>/edit/", wrap(self.edit_view), name="segments_segment_edit"),
+            path("<int:pk>/file/", wrap(self.file_view), name="segments_segment_file"),
+            path("from-file/", wrap(self.from_file_view), name="segments_segment_from_file"),
+        ]
         return [*own, *super().get_urls()]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Segment]:

@@ -13,14 +13,15 @@ from django.contrib.admin import AdminSite
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
+from django.urls import reverse
 
 from foundation import clock, registry, wording
 from foundation.admin import list_of, page_of
-from foundation.errors import Refused
+from foundation.errors import Invalid, Refused
 from profiles.models import Profile
 from segments import definitions
 from segments.definitions import Overtaken
-from segments.editor import asking, drawing, tree
+from segments.editor import asking, drawing, files, tree
 from segments.editor.asking import Counted, Difference
 from segments.editor.details import DetailsForm, free_slug, initial
 from segments.editor.drawing import Reading
@@ -152,12 +153,13 @@ def _focus(do: str, place: str) -> str:
     return f"box-{at}"
 
 
-def _page(desk: Desk, site: AdminSite) -> HttpResponse:
+def _page(desk: Desk, site: AdminSite, *, here: str = "") -> HttpResponse:
     segment = desk.segment
     context = {
         **site.each_context(desk.request),
         **desk.context(),
         **_beside(desk, ask=desk.request.method == "POST"),
+        "here": here or desk.request.path,
         "title": f"Edit {segment.name}" if segment else "New segment",
         "opts": Segment._meta,
         "back": page_of(segment) if segment else list_of(Segment),
@@ -166,6 +168,35 @@ def _page(desk: Desk, site: AdminSite) -> HttpResponse:
     desk.request.current_app = site.name  # type: ignore[attr-defined]
     status = 409 if desk.overtaken else 200
     return render(desk.request, "segments/builder.html", context, status=status)
+
+
+# ── Files ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+def from_file(request: HttpRequest, site: AdminSite) -> HttpResponse:
+    """Asks for a file, and opens what it says in the builder of a new segment; nothing is saved by it."""
+    if not request.user.has_perm("segments.add_segment"):
+        raise PermissionDenied
+    alert = ""
+    if request.method == "POST":
+        form = files.FileForm(request.POST, request.FILES)
+        try:
+            if not form.is_valid():
+                raise Invalid.at("", str(form.errors["file"][0]))
+            row = files.read(form.cleaned_data["file"].read(files.LARGEST + 1))
+        except Invalid as invalid:
+            alert = str(invalid)
+        else:
+            given = {"owner": request.user.pk, **files.words(row)}
+            desk = Desk(request, None, tree.from_definition(row["definition"]), DetailsForm(None, initial=given))
+            return _page(desk, site, here=reverse("admin:segments_segment_add"))
+    context = {"title": "A segment from a file", "opts": Segment._meta, "back": list_of(Segment), "alert": alert}
+    request.current_app = site.name  # type: ignore[attr-defined]
+    return render(request, "segments/from_file.html", {**site.each_context(request), **context})
+
+
+def to_file(segment: Segment) -> HttpResponse:
+    answer = HttpResponse(files.written(segment), content_type="application/yaml; charset=utf-8")
+    answer["Content-Disposition"] = f'attachment; filename="{segment.slug}.yaml"'
+    return answer
 
 
 # ── Beside it ────────────────────────────────────────────────────────────────────────────────────────────────────────
