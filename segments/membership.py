@@ -93,8 +93,11 @@ class _Asked:
     def __bool__(self) -> bool:
         return bool(self._alike or self._others)
 
-    def people(self) -> set[UUID]:
-        return set(self._others).union(*(alike.people for alike, _ in self._alike.values()))
+    @staticmethod
+    def people(*asked: "_Asked") -> set[UUID]:
+        """All of whom these are asked."""
+        alike = {key: alike for one in asked for key, (alike, _) in one._alike.items()}
+        return set().union(*(one._others for one in asked), *(found.people for found in alike.values()))
 
     def why(self, person: UUID, alike: _Alike) -> Cause | None:
         """Why it is asked of this person, who is one of those; None if it is not."""
@@ -134,7 +137,7 @@ class _Pass:
                     why = asked[one.id]
                     self._put_off += [
                         (one.id, person, cause)
-                        for person in why.people()
+                        for person in _Asked.people(why)
                         if (cause := why.why(person, self._of[person]))
                     ]
             todo = [one for one in level if asked[one.id] and not one.locked]
@@ -147,10 +150,12 @@ class _Pass:
     def _why(self, one: Live, late: dict[int | None, _Why]) -> _Asked:
         """Of whom this segment is asked, and why."""
         causes: dict[int, tuple[_Alike, Cause]] = {}
+        unmoved: set[int] = set()  # who are asked since they are new, while nothing of theirs bears on it
         for alike in self._alike:
             cause = one.asks_of(alike.like, self.standing.touched)
             if cause is None and alike.new and not one.needs.whole:
                 cause = live.strongest(alike.like.causes)
+                unmoved.add(id(alike))
             if cause is not None:
                 causes[id(alike)] = (alike, cause)
         others: _Why = {}
@@ -159,16 +164,17 @@ class _Pass:
             return others.get(person) or causes.get(id(self._of.get(person)), (None, None))[1]
 
         for change in self.changes:
-            if change.slug in one.needs.segments and so_far(change.profile_id) not in TRIGGERING:
-                others[change.profile_id] = change.cause
+            if change.slug in one.needs.segments:
+                alike_to = id(self._of.get(change.profile_id))
+                moved = others.get(change.profile_id) if alike_to in unmoved else so_far(change.profile_id)
+                if moved not in TRIGGERING:
+                    others[change.profile_id] = change.cause
         put_off = late.get(one.id, {})
         if not one.needs.whole:
             put_off = late.get(None, {}) | put_off
         # Those who were put off come back by a pulse of time, which only brings them: the cause is that of before.
         others |= {
-            person: cause
-            for person, cause in put_off.items()
-            if so_far(person) not in (Cause.EVENT, Cause.ATTRIBUTE)
+            person: cause for person, cause in put_off.items() if so_far(person) not in (Cause.EVENT, Cause.ATTRIBUTE)
         }
         return _Asked(causes.values(), others)
 
@@ -190,7 +196,7 @@ class _Pass:
         return {segment: set(people) for segment, people in rows}
 
     def _settle(self, todo: list[Live], asked: dict[int, _Asked], members: dict[int, set[UUID]]) -> None:
-        people = sorted(set().union(*(asked[one.id].people() for one in todo)))
+        people = sorted(_Asked.people(*(asked[one.id] for one in todo)))
         answers, following, failed = _answers(todo, people, self.now)
         self._come_back(following)
         found: list[Change] = []

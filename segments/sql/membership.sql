@@ -15,8 +15,9 @@ WHERE pg_try_advisory_xact_lock_shared(212992004, id);
 
 -- name: members
 -- In which segments these people are.
-SELECT segment_id, profile_id FROM segments_membership
-WHERE profile_id = ANY(%(profiles)s) AND segment_id = ANY(%(segments)s);
+SELECT segment_id, array_agg(profile_id) FROM segments_membership
+WHERE profile_id = ANY(%(profiles)s) AND segment_id = ANY(%(segments)s)
+GROUP BY 1;
 
 -- name: watched
 -- As of when these people were asked last, and whether everything is to be asked of them anew. Held against the sweep.

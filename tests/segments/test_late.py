@@ -175,7 +175,8 @@ def test_only_what_is_fresh_and_bears_on_a_segment_lets_it_trigger(batches: list
 
 
 def _item(what: str, how: str, now: datetime) -> dict[str, Any]:
-    when: dict[str, Any] = {"fresh": {}, "late": {"timestamp": ago(now, hours=30)}, "history": HISTORY}[how]
+    whens: dict[str, dict[str, Any]] = {"fresh": {}, "late": {"timestamp": ago(now, hours=30)}, "history": HISTORY}
+    when = whens[how]
     if what in ("plan", "city"):
         return identify(userId="u", traits={what: how}, **when)
     return track(what, userId="u", **when)
