@@ -141,7 +141,7 @@ def choice(*options: str) -> Read[str]:
             place.refuse(f"This must be one of {listed(options)}.")
         return value
 
-    read.options = options  # type: ignore[attr-defined]  (what a form offers)
+    setattr(read, "options", options)  # noqa: B010 (what a form offers; a function has no such attribute to a checker)
     return read
 
 

@@ -23,9 +23,9 @@ class _Loader(yaml.SafeLoader):
     """Plain values alone: an alias could make a small file a huge one."""
 
     def compose_node(self, parent: Any, index: Any) -> Any:
-        if self.check_event(yaml.AliasEvent):  # type: ignore[no-untyped-call]
+        if self.check_event(yaml.AliasEvent):
             raise yaml.YAMLError("it refers to parts of itself, which is not taken")
-        return super().compose_node(parent, index)  # type: ignore[no-untyped-call]
+        return super().compose_node(parent, index)
 
 
 def written(segment: Segment) -> str:
@@ -55,7 +55,7 @@ def read(raw: bytes) -> dict[str, Any]:
     rows = found.get("segments") if isinstance(found, dict) and "segments" in found else [found]
     if not isinstance(rows, list) or len(rows) != 1 or not isinstance(rows[0], dict):
         raise Invalid.at("", "The file must hold one segment. A playbook with several is installed as a whole.")
-    row = _plain(rows[0])
+    row: dict[str, Any] = _plain(rows[0])
     if unknown := [str(key) for key in row if key not in _TAKEN]:
         raise Invalid.at("", f"“{unknown[0][:60]}” says nothing of a segment.")
     if row.get("kind", "dynamic") != "dynamic":

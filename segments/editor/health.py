@@ -101,12 +101,14 @@ def overlaps(segments: Sequence[Segment]) -> dict[int, list[tuple[str, float, fl
 
     Worked out from a sample of its newest members.
     """
-    live = [segment for segment in segments if segment.size >= _FEW]
-    if not live:
+    large = {segment.pk: segment.size for segment in segments if segment.size >= _FEW}
+    if not large:
         return {}
+    rows = _sql.rows("overlaps", {"segments": list(large), "sample": _SAMPLE})
+    others = Segment.objects.in_bulk({other for _, other, *_ in rows})
     found: dict[int, list[tuple[str, float, float]]] = defaultdict(list)
-    rows = _sql.rows("overlaps", {"segments": [one.pk for one in live], "sample": _SAMPLE})
-    for segment, name, shared, sampled, size, others in rows:
+    for segment, other, shared, sampled in rows:
         share = shared / sampled
-        found[segment].append((name, share, min(1.0, share * size / others) if others else 0.0))
+        of_other = share * large[segment] / max(1, others[other].size)
+        found[segment].append((others[other].name, share, min(1.0, of_other)))
     return found

@@ -40,13 +40,16 @@ def lines_of(definition: Any) -> list[Said]:
 def changed(before: Any, after: Any) -> list[Said]:
     """The lines of both, each with what became of it."""
     old, new = (lines_of(one) if one is not None else [] for one in (before, after))
-    by_text = lambda lines: [f"{line.depth} {line.text}" for line in lines]  # noqa: E731
     found = []
-    for line in difflib.Differ().compare(by_text(old), by_text(new)):
+    for line in difflib.Differ().compare(_texts(old), _texts(new)):
         if line[0] in _INTO:
             depth, _, text = line[2:].partition(" ")
             found.append(Said(int(depth), text, _INTO[line[0]]))
     return found
+
+
+def _texts(lines: list[Said]) -> list[str]:
+    return [f"{line.depth} {line.text}" for line in lines]
 
 
 @dataclass(frozen=True)

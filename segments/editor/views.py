@@ -62,7 +62,7 @@ class Desk:
 
     @property
     def sees_people(self) -> bool:
-        return self.request.user.has_perm("profiles.view_profile")  # type: ignore[union-attr]
+        return self.request.user.has_perm("profiles.view_profile")
 
     @property
     def users(self) -> list[str]:
@@ -165,7 +165,7 @@ def _page(desk: Desk, site: AdminSite, *, here: str = "") -> HttpResponse:
         "back": page_of(segment) if segment else list_of(Segment),
         "users": desk.users,
     }
-    desk.request.current_app = site.name  # type: ignore[attr-defined]
+    desk.request.current_app = site.name
     status = 409 if desk.overtaken else 200
     return render(desk.request, "segments/builder.html", context, status=status)
 
@@ -189,7 +189,7 @@ def from_file(request: HttpRequest, site: AdminSite) -> HttpResponse:
             desk = Desk(request, None, tree.from_definition(row["definition"]), DetailsForm(None, initial=given))
             return _page(desk, site, here=reverse("admin:segments_segment_add"))
     context = {"title": "A segment from a file", "opts": Segment._meta, "back": list_of(Segment), "alert": alert}
-    request.current_app = site.name  # type: ignore[attr-defined]
+    request.current_app = site.name
     return render(request, "segments/from_file.html", {**site.each_context(request), **context})
 
 

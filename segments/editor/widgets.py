@@ -358,7 +358,7 @@ class Many(Widget):
 
     @property
     def _form(self) -> "Form":
-        return Form(self.look.many)  # type: ignore[arg-type]  (`widget` asks whether there is one)
+        return Form(self.look.many or object)
 
 
 # ── The form of a whole ──────────────────────────────────────────────────────────────────────────────────────────────

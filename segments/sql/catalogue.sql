@@ -1,6 +1,6 @@
 -- name: overlaps
 -- Of each segment's newest members, how many are in each other live segment; the largest overlaps first.
-SELECT s.id, o.name, x.shared, x.sampled, s.counted, o.counted
+SELECT s.id, o.id, x.shared, x.sampled
 FROM segments_segment s
 CROSS JOIN LATERAL (
     SELECT m.segment_id AS other, count(*) AS shared, max(t.sampled) AS sampled

@@ -1,6 +1,7 @@
 """A segment taken along as a file opens elsewhere as the same, and what is no such file is refused in words."""
 
 from datetime import datetime
+from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -24,8 +25,13 @@ def author() -> Client:
 
 
 @pytest.mark.parametrize("definition", [one for one in EXTRA if "slug" not in str(one) and "since" not in str(one)])
-def test_a_segment_comes_back_from_its_file(definition: dict[str, object], now: datetime) -> None:
-    words = {"description": "Ärger: “ja”\nund mehr", "family": "stage", "position": 3, "preferred_channels": ["email"]}
+def test_a_segment_comes_back_from_its_file(definition: dict[str, Any], now: datetime) -> None:
+    words: dict[str, Any] = {
+        "description": "Ärger: “ja”\nund mehr",
+        "family": "stage",
+        "position": 3,
+        "preferred_channels": ["email"],
+    }
     segment = definitions.save("ours", name="Our people", definition=definition, now=now, **words)
     row = files.read(files.written(segment).encode())
     assert row["definition"] == definition

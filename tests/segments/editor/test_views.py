@@ -117,7 +117,7 @@ def test_a_change_of_a_live_segment_first_shows_who_would_come_and_go(
 
 def test_what_was_looked_at_is_what_is_saved(author: Client, segment: Segment) -> None:
     page = text(author.post(edit_of(segment), form(TRIAL, do="save", upon="1")))
-    other = {"all": []}
+    other: dict[str, Any] = {"all": []}
     answer = author.post(edit_of(segment), form(other, do="save", upon="1", reviewed=field(page, "reviewed")))
     assert "Before it is saved" in text(answer)
     segment.refresh_from_db()
