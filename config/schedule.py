@@ -28,6 +28,8 @@ SCHEDULE = (
     Entry("journeys.advance", 1, "Moves people on in their journeys when their time has come."),
     Entry("messaging.dispatch", 1, "Judges, renders and hands over the messages that are due."),
     Entry("messaging.reap", 30, "Marks messages whose worker died while sending them."),
+    Entry("messaging.clicks", 2, "Tells the clicks of people from those of programs that check links."),
+    Entry("journeys.watch", 60, "Pauses journeys that do harm, and ends what time alone has ended."),
     Entry("segments.sweep", 60, "Finds the people whose segments change because time passed."),
     Entry("profiles.observe", 60, "Keeps the numbers of the data catalogue."),
     Entry("profiles.forget", 3600, "Drops message ids and undo data that are past their time."),

@@ -13,4 +13,5 @@ urlpatterns = [
     path("v1/", include("profiles.urls")),
     path("api/", include("config.api")),
     path("", include("consent.urls")),
+    path("", include("messaging.urls")),
 ]

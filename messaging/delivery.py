@@ -26,6 +26,8 @@ class Letter:
     html: str
     text: str
     headers: dict[str, str] = field(default_factory=dict)
+    links: dict[str, int] = field(default_factory=dict)
+    """Where its tracked links lead, each with its place."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from django.db import OperationalError, transaction
 from consent import preferences, states
 from consent.models import ConsentState, Topic
 from foundation.sql import statements
-from messaging import judging, outcomes
+from messaging import judging, outcomes, tracking
 from messaging.delivery import CHANNELS, Channel, InDoubt, Later, Letter, Line, Outcome, Unreachable
 from messaging.judging import Candidate
 from messaging.liquid import Unsayable
@@ -154,14 +154,20 @@ def _render(candidates: Sequence[Candidate], now: datetime) -> tuple[list[Letter
     letters: list[Letter] = []
     rest: list[Settled] = []
     desk, ends_at = Desk(now), time.monotonic() + _RENDERING
+    tracked = tracking.agreed((one.profile.id, one.channel) for one in candidates)
+    kept = tracking.places_of([one.message for one in candidates]) if tracked else {}
     for one in candidates:
         if time.monotonic() > ends_at:
             rest.append(outcomes.again(one.message, now + _MOMENT))
             continue
         try:
-            letters.append(desk.letter(one.message, one.profile, one.preference, one.address))
+            letter = desk.letter(one.message, one.profile, one.preference, one.address)
         except Unsayable as unsayable:
             rest.append(outcomes.failed(one.message, str(unsayable)))
+            continue
+        if (one.profile.id, one.channel) in tracked:
+            letter = tracking.tracked(letter, kept.get(one.id))
+        letters.append(letter)
     return letters, rest
 
 
@@ -187,7 +193,9 @@ def _commit_to(
         for letter in letters
     ]
     intended = {id for (id,) in _sql.rows("intend", {"letters": as_json(rows), "now": now})}
-    return [letter for letter in letters if letter.id in intended]
+    going = [letter for letter in letters if letter.id in intended]
+    tracking.keep(going)
+    return going
 
 
 def _put_back(claims: Sequence[Claim], error: Exception, now: datetime) -> None:

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from foundation import clock, registry
 from foundation.sql import statements
-from messaging.models import Message, Template
+from messaging.models import Link, Message, Template
 from profiles.models import Profile
 
 _sql = statements("messaging", "outbox")
@@ -36,6 +36,7 @@ def part(survivor_id: UUID, absorbed_id: UUID) -> None:
 @registry.erase.join
 def erase(profile: Profile) -> None:
     """Bodies, addresses and reasons go; that something was sent stays, to nobody in particular (ER-01)."""
+    Link.objects.filter(message__profile=profile).delete()
     _sql.run("erase", {"profile": profile.id, "now": clock.now()})
 
 

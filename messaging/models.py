@@ -156,6 +156,34 @@ class Message(models.Model):
         ]
 
 
+class Link(models.Model):
+    """Where a tracked link of a message led when we committed to sending it; its address says (message, place)."""
+
+    message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="links")
+    place = models.PositiveSmallIntegerField()
+    destination = models.TextField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["message", "place"], name="one_link_a_place")]
+
+
+class Hit(models.Model):
+    """That a link was followed: the raw facts, and who it was, as far as they tell. No address of anybody is kept."""
+
+    class Kind(models.TextChoices):
+        HUMAN = "human", "A person"
+        BOT = "bot", "A program"
+
+    link = models.ForeignKey(Link, on_delete=models.CASCADE, related_name="hits")
+    at = models.DateTimeField()
+    method = models.CharField(max_length=10)
+    agent = models.CharField(max_length=300, blank=True)
+    kind = models.CharField(max_length=10, choices=Kind, blank=True, help_text="Empty until it was judged.")
+
+    class Meta:
+        indexes = [models.Index(fields=["at"], condition=Q(kind=""), name="hits_to_judge")]
+
+
 class Limits(models.Model):
     """When enough is enough, for all that can wait: one row, and out of the box it limits nothing."""
 

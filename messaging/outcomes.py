@@ -170,16 +170,17 @@ def _tell(messages: Sequence[Message], results: Mapping[UUID, Outcome | Unsent],
     for message in messages:
         match results[message.id]:
             case Accepted():
-                events.append(_event(message, "sent", now))
+                events.append(event(message, "sent", now))
             case Returned(gone=True):
-                events.append(_event(message, "bounced", now))
+                events.append(event(message, "bounced", now))
                 _block_address(message, now)
             case _:
                 continue
-    ingest.emit([event for event in events if event is not None], now=now)
+    ingest.emit([one for one in events if one is not None], now=now)
 
 
-def _event(message: Message, what: str, now: datetime) -> ingest.Ours | None:
+def event(message: Message, what: str, now: datetime) -> ingest.Ours | None:
+    """What became of a message, as an event of whoever it went to; None if they were erased."""
     if message.profile_id is None:
         return None
     properties = {

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from foundation.loops import loop
-from messaging import dispatch
+from messaging import clicks, dispatch
 
 
 @loop("messaging.dispatch")
@@ -16,3 +16,9 @@ def send(now: datetime) -> int:
 def reap(now: datetime) -> int:
     """Marks what was being sent by workers that died."""
     return dispatch.reap(now)
+
+
+@loop("messaging.clicks")
+def tell_clicks(now: datetime) -> int:
+    """Tells the clicks of people from those of programs."""
+    return clicks.tick(now)

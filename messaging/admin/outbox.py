@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import Count, Max, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
@@ -16,10 +16,10 @@ from consent.models import State, Suppression, Topic
 from foundation import wording
 from foundation.admin import ReadOnlyAdmin, Serve, list_of, page_of
 from foundation.pages import Facts, Head, Mail, Part, Table, Verb, fragment
-from messaging import outbox
+from messaging import outbox, tracking
 from messaging.delivery import label
 from messaging.judging import GUARDRAILS
-from messaging.models import Message, MessageState
+from messaging.models import Hit, Message, MessageState
 
 _TONES: dict[str, wording.Tone] = {
     MessageState.SENT: "good",
@@ -139,10 +139,11 @@ class MessageAdmin(ReadOnlyAdmin):
             Mail(
                 title="What they got" if row.sent_at else "What it says",
                 subject=row.subject,
-                html=row.html,
+                html=tracking.shown(row),
                 text=row.text,
                 empty="It is filled in for the person when it goes out, and shown here from then on.",
             ),
+            *_clicks(row),
             _about(request, row),
             _times(row),
         ]
@@ -189,6 +190,29 @@ def _sends(ids: Any) -> SafeString | str:
         (wording.link(one.subject or one.template.name, page_of(one)), wording.moment(one.sending_at)) for one in rows
     )
     return format_html_join("", "<div>{}, {}</div>", told)
+
+
+def _clicks(row: Message) -> list[Part]:
+    links = row.links.order_by("place").annotate(
+        people=Count("hits", filter=Q(hits__kind=Hit.Kind.HUMAN)),
+        programs=Count("hits", filter=Q(hits__kind=Hit.Kind.BOT)),
+        last=Max("hits__at", filter=Q(hits__kind=Hit.Kind.HUMAN)),
+    )
+    rows = [
+        (wording.wide(one.destination), one.people, one.programs, wording.moment(one.last) if one.last else "")
+        for one in links
+    ]
+    if not rows:
+        return []
+    return [
+        Table(
+            title="Links that say that they were followed",
+            note="Programs that check links follow them too; only people count.",
+            headers=["Link", "By people", "By programs", "Last by a person"],
+            rows=rows,
+            empty="",
+        )
+    ]
 
 
 def _about(request: HttpRequest, row: Message) -> Part:

@@ -1,0 +1,119 @@
+"""Links that tell us that they were followed: only for those who agreed to that, and only to where the author said.
+
+The address carries nothing but a signed (message, place); where it leads was kept when the message was committed to.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from html import escape, unescape
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from django.conf import settings
+from django.urls import reverse
+
+from consent import states, tokens
+from consent.models import State, Topic
+from foundation.sql import statements
+from messaging.delivery import Letter
+from messaging.models import Link, Message
+from messaging.outbox import as_json
+
+TOPIC = "tracking"
+"""The slug of the topic by which people agree to being tracked (CO-15). Without such a topic, nobody did."""
+
+_LONGEST = 4_000
+_HREF = re.compile(r'(<a\b[^>]*?\bhref=")([^"]*)(")', re.IGNORECASE)
+_BAD = re.compile(r"[\x00-\x20\x7f-\uffff\U00010000-\U0010ffff\\]")
+_sql = statements("messaging", "clicks")
+
+Asked = tuple[UUID, str]
+"""A person and a channel."""
+
+
+def agreed(asked: Iterable[Asked]) -> set[Asked]:
+    """Those who said yes to being tracked, by that channel. A silence is a no, whatever the topic's basis."""
+    wanted = set(asked)
+    if not settings.TRACK_LINKS or not wanted or not Topic.objects.filter(slug=TOPIC, archived=False).exists():
+        return set()
+    found = states.find((profile, TOPIC, channel) for profile, channel in wanted)
+    return {
+        (profile, channel)
+        for (profile, _, channel), choice in found.items()
+        if choice.topic == TOPIC and choice.state == State.GRANTED
+    }
+
+
+def is_safe(address: str) -> bool:
+    """Whether an address leads where it seems to: http or https, a plain host, and nothing that is read in two ways."""
+    if len(address) > _LONGEST or _BAD.search(address) or not address.lower().startswith(("http://", "https://")):
+        return False
+    try:
+        parts = urlsplit(address)
+        port_is_fine = parts.port is None or parts.port > 0
+    except ValueError:
+        return False
+    return port_is_fine and bool(parts.hostname) and "@" not in parts.netloc and "%" not in parts.netloc
+
+
+def tracked(letter: Letter, known: Mapping[str, int] | None = None) -> Letter:
+    """The letter with its links led past us. Its plain text stays as it is, for people to read."""
+    html, links = wrapped(letter.html, letter.id, known)
+    return replace(letter, html=html, links=links)
+
+
+def wrapped(html: str, message: UUID, known: Mapping[str, int] | None = None) -> tuple[str, dict[str, int]]:
+    """The HTML with its links led past us, and where each leads: destination to place.
+
+    Links to our own pages stay as they are: to unsubscribe must work without us counting it. `known` are the places
+    that the message has kept from an earlier try.
+    """
+    places = dict(known or {})
+
+    def lead(found: re.Match[str]) -> str:
+        address = unescape(found[2])
+        if not is_safe(address) or _is_ours(address):
+            return found[0]
+        place = places.setdefault(address, max(places.values(), default=-1) + 1)
+        return f"{found[1]}{escape(address_of(message, place))}{found[3]}"
+
+    return _HREF.sub(lead, html), places
+
+
+def _is_ours(address: str) -> bool:
+    return address == settings.BASE_URL or address.startswith((f"{settings.BASE_URL}/", f"{settings.BASE_URL}?"))
+
+
+def address_of(message: UUID, place: int) -> str:
+    return settings.BASE_URL + reverse("messaging:click", args=[tokens.make("click", message=message, place=place)])
+
+
+def shown(message: Message) -> str:
+    """The HTML as it was sent, with links that lead straight where they lead: staff who look are no customers."""
+    if f"{settings.BASE_URL}/c/" not in message.html:
+        return message.html
+    html = message.html
+    for link in message.links.all():
+        html = html.replace(escape(address_of(message.id, link.place)), escape(link.destination))
+    return html
+
+
+def places_of(messages: Sequence[Message]) -> dict[UUID, dict[str, int]]:
+    """The places that messages which were tried before have kept."""
+    tried = [message.id for message in messages if message.sending_at is not None]
+    found: dict[UUID, dict[str, int]] = {}
+    for link in Link.objects.filter(message__in=tried) if tried else ():
+        found.setdefault(link.message_id, {})[link.destination] = link.place
+    return found
+
+
+def keep(letters: Sequence[Letter]) -> None:
+    """Keeps where the links of these lead, in the transaction that commits to sending them (TR-01)."""
+    rows = [
+        {"message": letter.id, "place": place, "destination": destination}
+        for letter in letters
+        for destination, place in letter.links.items()
+    ]
+    if rows:
+        _sql.run("keep", {"links": as_json(rows)})
