@@ -59,7 +59,7 @@ def wheres(value: Any, place: Place) -> tuple[Where, ...]:
     return tuple(read)
 
 
-FILTERS = fields.Look("where", many=Where, one="filter")
+FILTERS = fields.Look("where", many=Where, one="filter", place=9)
 
 
 # ── In words ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -236,7 +236,8 @@ def _at_once(q: Question, names: tuple[str, ...], within: Span, columns: Iterabl
         ]
         values.append(f"CASE WHEN {inside} THEN d.{column} {' '.join(cut)} ELSE {nothing} END AS {column}")
     reach = f"{_reach(q, names, within)}{q.only('d.profile_id')}"
-    return f"(SELECT d.profile_id AS key, d.name_id, d.day, {', '.join(values)} {_COUNTS} WHERE {reach})"
+    # OFFSET 0: what a row says is worked out once, however many figures look at it.
+    return f"(SELECT d.profile_id AS key, d.name_id, d.day, {', '.join(values)} {_COUNTS} WHERE {reach} OFFSET 0)"
 
 
 def _reach(q: Question, names: tuple[str, ...], within: Span) -> str:
@@ -312,6 +313,21 @@ def extreme(q: Question, names: tuple[str, ...], which: str, within: Span) -> st
     pick = "max" if which == "last" else "min"
     of_days, of_events = f"{pick}(r.{which}_at)", f"{pick}(r.occurred_at)"
     return figure(q, names, (), within, of_days=of_days, of_events=of_events, column=f"{which}_at")
+
+
+def lately(q: Question, names: tuple[str, ...], length: timedelta) -> str:
+    """When a person did it last, if that is less than `length` ago or not much longer, as a column.
+
+    Of some people, one pass over their counts tells it of all lengths.
+    """
+
+    def build(wanted: Sequence[tuple[tuple[str, ...], timedelta]]) -> str:
+        every = tuple(dict.fromkeys(name for some, _ in wanted for name in some))
+        longest = max(length for _, length in wanted)
+        return days(q, every, Span(shifted(q.after, -longest), q.after), ("last_at",))
+
+    mine = f"max(r.last_at) FILTER (WHERE {named(q, names, 'r.name_id')})"
+    return q.shared(build, "lately", (names, length), mine)
 
 
 def kinds_done(q: Question, names: tuple[str, ...], where: tuple[Where, ...], within: Span) -> str:

@@ -103,7 +103,7 @@ def test_a_change_of_a_live_segment_first_shows_who_would_come_and_go(
     definitions.save("other", name="Who uses it", definition=using, now=now)
     sent = form(TRIAL, do="save", upon="1", reason="They decide.")
     page = text(author.post(edit_of(segment), sent))
-    assert "Before it is saved" in page and "No journey begins or ends by this change" in page
+    assert "Before it is saved" in page and "No journey begins by this change" in page
     assert "Segment “Who uses it” uses it" in page
     review = page.split('id="review"')[1].split("</section>")[0]
     assert review.index("Would come") < review.index(str(ben)) < review.index("Would go") < review.index(str(ada))
