@@ -47,19 +47,23 @@ class Recency(Leaf):
         before = behaviour.any_before(q, self.name, shifted(edge, INSTANT))
         if self.op == "more_than_ago" and self.which == "first":
             return Answer(before, found)
-        since = f"(({behaviour.tally(q, self.name, (), Span(shifted(edge, INSTANT), ever.end))} > 0) IS TRUE)"
+        if q.among is None:
+            since = f"(({behaviour.tally(q, self.name, (), Span(shifted(edge, INSTANT), q.after))} > 0) IS TRUE)"
+        else:
+            since = f"(({behaviour.lately(q, self.name, self.value.length)} > {q.moment(edge)}) IS TRUE)"
         if self.op == "within_last":
             return Answer(since if self.which == "last" else f"({since} AND NOT {before})", found)
         return Answer(f"(NOT {since} AND {before})", found)
 
     def changes(self, q: Question) -> list[str]:
         length = self.value.length
-        edge = shifted(shifted(q.at, -length), INSTANT)
-        span = Span(edge, shifted(q.at, INSTANT))
+        edge = shifted(q.at, -length)
         if self.which == "last":
-            return [behaviour.later(q, behaviour.newest(q, self.name, (), span), length)]
-        found = behaviour.later(q, behaviour.oldest(q, self.name, (), span), length)
-        return [f"CASE WHEN NOT {behaviour.any_before(q, self.name, edge)} THEN {found} END"]
+            last = behaviour.lately(q, self.name, length)
+            return [f"CASE WHEN {last} > {q.moment(edge)} THEN {behaviour.later(q, last, length)} END"]
+        since = shifted(edge, INSTANT)
+        first = behaviour.later(q, behaviour.oldest(q, self.name, (), Span(since, q.after)), length)
+        return [f"CASE WHEN NOT {behaviour.any_before(q, self.name, since)} THEN {first} END"]
 
     def clause(self) -> str:
         how = f"within the last {self.value}" if self.op == "within_last" else f"more than {self.value} ago"
