@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
-from django.core.checks import CheckMessage, Tags, Warning, register
+from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.db import connections
 
+OLDEST = 170_000  # as PostgreSQL numbers itself: the first that compares text alike on every system (pg_c_utf8)
 _POWERS = """
     SELECT current_user, rolsuper,
         EXISTS (SELECT 1 FROM pg_tables WHERE schemaname = 'public' AND tableowner = current_user)
@@ -29,5 +30,25 @@ def app_role_is_no_owner(databases: Sequence[str] | None = None, **_: Any) -> li
             f"The role {role!r} of DATABASE_URL {what}, so nothing in the database keeps it from changing the ledger.",
             hint="Give DATABASE_URL a role of its own, and DATABASE_OWNER_URL the owner's: docs/operators.md.",
             id="cairn.W001",
+        )
+    ]
+
+
+@register(Tags.database)
+def server_is_new_enough(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
+    """Refuses a PostgreSQL that cannot answer conditions about text."""
+    if not databases or "default" not in databases:
+        return []
+    connection = connections["default"]
+    connection.ensure_connection()
+    version = connection.connection.info.server_version
+    if version >= OLDEST:
+        return []
+    return [
+        Error(
+            f"The server is PostgreSQL {version // 10_000}, and Cairn needs {OLDEST // 10_000} or later: older ones"
+            " compare text without regard to case differently from system to system.",
+            hint="Upgrade the server that DATABASE_URL names, or leave DATABASE_URL out to use the embedded one.",
+            id="cairn.E001",
         )
     ]

@@ -30,7 +30,7 @@ SCHEDULE = (
     Entry("messaging.reap", 30, "Marks messages whose worker died while sending them."),
     Entry("messaging.clicks", 2, "Tells the clicks of people from those of programs that check links."),
     Entry("journeys.watch", 60, "Pauses journeys that do harm, and ends what time alone has ended."),
-    Entry("segments.sweep", 60, "Finds the people whose segments change because time passed."),
+    Entry("segments.sweep", 5, "Has the people looked at whose segments change because time passed."),
     Entry("profiles.observe", 60, "Keeps the numbers of the data catalogue."),
     Entry("profiles.forget", 3600, "Drops message ids and undo data that are past their time."),
     Entry("consent.forget", 3600, "Drops sign-ups that nobody confirmed, and what else of consent is past its time."),

@@ -363,7 +363,7 @@ def _about(row: Segment) -> Part:
             ("Owner", str(row.owner) if row.owner else ""),
             ("Family", f"{wording.spoken(row.family)}, place {row.position}" if row.family else ""),
             ("Filled", row.get_kind_display()),
-            ("Looked through", wording.moment(row.refreshed_at)),
+            ("Looked through", wording.moment(row.swept_at or row.refreshed_at)),
             ("Made", wording.moment(row.created_at)),
         ],
     )

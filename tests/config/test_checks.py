@@ -63,3 +63,14 @@ def test_one_role_for_everything_is_left_as_it_is(transactional_db: None) -> Non
     with owner.cursor() as cursor:
         cursor.execute("SELECT has_table_privilege('consent_consentrecord', 'UPDATE')")
         assert cursor.fetchone() == (True,)
+
+
+@pytest.mark.django_db
+def test_a_server_that_is_too_old_is_refused_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert checks.server_is_new_enough(["default"]) == []
+    assert checks.server_is_new_enough(None) == []
+    major = connection.connection.info.server_version // 10_000
+    monkeypatch.setattr(checks, "OLDEST", (major + 1) * 10_000)
+    (error,) = checks.server_is_new_enough(["default"])
+    assert error.id == "cairn.E001"
+    assert error.msg.startswith(f"The server is PostgreSQL {major}, and Cairn needs {major + 1} or later")

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.django_db
 DEFINITION = {
     "all": [
         {"kind": "attribute", "name": "plan", "op": "is", "value": "pro"},
-        {"any": [{"kind": "event", "name": "report_exported"}, {"not": {"kind": "sample", "percent": 5, "salt": "x"}}]},
+        {"any": [{"kind": "event", "name": "report_exported"}, {"not": {"kind": "sample", "percent": 0, "salt": "x"}}]},
     ]
 }
 

@@ -68,6 +68,8 @@ def test_at_every_step_of_any_size_everybody_is_where_they_belong(
     with undone():
         at = strategies.AT - timedelta(days=40)
         settle(people)
+        pulses.touch([one.id for one in people], cause=Pulse.Cause.EVENT, now=at)  # as whatever stores events does
+        rest(at)
         for number, condition in enumerate(conditions):
             live(f"s{number}", condition, at)
         for step in steps:
