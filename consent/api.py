@@ -11,13 +11,13 @@ from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from consent import ledger, optins, states, topics
+from consent import ledger, optins, receipts, states, topics
 from consent.api_forms import SignupFormView
 from consent.api_privacy import PrivacyRequestView
 from consent.ledger import EVERYTHING, Choice
 from consent.models import ConsentRecord, ConsentState, OptIn, State, Topic
 from foundation.errors import Conflict, Invalid, Problem
-from foundation.rest import Fields, Text
+from foundation.rest import Fields, JSONObject, Text
 from profiles.api import PROFILE, OfProfile
 from staff.rest import Resource
 
@@ -215,9 +215,32 @@ class ConsentView(ListModelMixin, OfProfile):
             raise Invalid.at("channel", f"{found.name} is sent by {', '.join(found.channels)}; name one of them.")
 
 
+class ReceiptFields(Fields):
+    """A receipt in the fields of ISO/IEC TS 27560; its JSON Schema is /static/consent/receipt.schema.json."""
+
+    header = JSONObject(read_only=True)
+    processing = serializers.ListField(child=JSONObject(), read_only=True)
+    parties = serializers.ListField(child=JSONObject(), read_only=True)
+    events = serializers.ListField(child=JSONObject(), read_only=True)
+
+
+class ReceiptView(OfProfile):
+    """Receipts of what a person decided, the newest first; all of them at once."""
+
+    scope = "consent"
+    queryset = ConsentState.objects.none()
+    serializer_class = ReceiptFields
+    pagination_class = None
+
+    @extend_schema(responses={200: ReceiptFields(many=True)})
+    def list(self, request: Request, external_id: str) -> Response:
+        return Response(receipts.of(self.profile))
+
+
 ROUTES = [
     ("topics", TopicView, "topic"),
     ("privacy-requests", PrivacyRequestView, "privacy-request"),
     ("signup-forms", SignupFormView, "signup-form"),
+    (f"{PROFILE}/receipts", ReceiptView, "profile-receipts"),
     (f"{PROFILE}/consent", ConsentView, "profile-consent"),
 ]

@@ -12,6 +12,7 @@ urlpatterns = [
     path("preferences/<token>/", views.preferences, name="preferences"),
     path("preferences/<token>", views.preferences),
     path("preferences/<token>/data/", views.download, name="download"),
+    path("preferences/<token>/receipts/", views.receipts_file, name="receipts"),
     path("preferences/<token>/erase/", views.erase, name="erase"),
     path("confirm/<token>/", views.confirm, name="confirm"),
     path("forms/<slug:slug>/", public_forms.signup, name="form"),

@@ -4,10 +4,12 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.utils import translation
 
-from consent import buttons, choosing, links, optins, tokens, visits, wordings
+from consent import buttons, choosing, links, optins, receipts, tokens, visits, wordings
 from consent import preferences as wishes
 from consent.choosing import Act
 from consent.ledger import EVERYTHING
@@ -160,6 +162,17 @@ def download(request: HttpRequest, token: str) -> HttpResponse:
             data |= part
         return JsonResponse(data, headers={"Content-Disposition": 'attachment; filename="my-data.json"'})
     return _needs_fresh(request, visit)
+
+
+@token_page("GET", "HEAD")
+def receipts_file(request: HttpRequest, token: str) -> HttpResponse:
+    """A receipt of each decision of theirs, as JSON; by a fresh link only."""
+    visit = _fresh(token, clock.now())
+    if not isinstance(visit, Visit):
+        return _needs_fresh(request, visit)
+    with translation.override(settings.LANGUAGE_CODE):
+        found = receipts.of(visit.profile)
+    return JsonResponse({"receipts": found}, headers={"Content-Disposition": 'attachment; filename="my-receipts.json"'})
 
 
 @token_page("GET", "HEAD", "POST")
