@@ -33,7 +33,7 @@ class Change:
 
     @property
     def word(self) -> str:
-        return {"same": "As it was", "added": "Added", "taken": "Removed", "changed": "Changed"}[self.how]
+        return {"same": "", "added": "Added", "taken": "Removed", "changed": "Changed"}[self.how]
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ def _replaced(old: list[tuple[str, str]], new: list[tuple[str, str]]) -> list[Ch
 
 def _alike(one: str, other: str) -> bool:
     short = (one[:2_000], other[:2_000])
-    return difflib.SequenceMatcher(None, *(_WORDS.findall(text) for text in short)).ratio() >= _LIKE
+    return difflib.SequenceMatcher(None, _WORDS.findall(short[0]), _WORDS.findall(short[1])).ratio() >= _LIKE
 
 
 def bits(before: str, after: str) -> list[Bit]:
@@ -149,6 +149,8 @@ def told(versions: Sequence[TemplateVersion], current: int | None) -> list[Told]
         if before is None and version.number > 1:
             before = TemplateVersion.objects.filter(template=version.template_id, number=version.number - 1).first()
         changes = between(before, version.subject, version.blocks)
+        if before is None:  # the first one added everything, which need not be marked word by word
+            changes = [Change(one.label, "same", [Bit(bit.text) for bit in one.bits]) for one in changes]
         found.append(Told(version, changes, author(version), version.pk == current, before is None))
     return found
 

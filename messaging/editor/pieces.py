@@ -163,7 +163,9 @@ def is_same(board: Board, blocks: Any) -> bool:
 def from_form(data: QueryDict) -> Board:
     """The pieces that a form holds; what is no part of one is passed over."""
     board, taken = Board(), set()
-    for key in data.getlist("order")[: MOST_BLOCKS * 2]:
+    # What is dragged stands where it was dropped already; `was` is the order before, in which it is moved by us.
+    order = data.get("was", "").split(",") if data.get("was") else data.getlist("order")
+    for key in order[: MOST_BLOCKS * 2]:
         if key in taken or not _KEY.match(key):
             continue
         taken.add(key)

@@ -78,7 +78,7 @@ class Desk:
 
     @property
     def sees_people(self) -> bool:
-        return self.request.user.has_perm("profiles.view_profile")  # type: ignore[union-attr]
+        return self.request.user.has_perm("profiles.view_profile")
 
     @property
     def theirs_by(self) -> str:
@@ -101,6 +101,7 @@ class Desk:
             "shown": shown,
             "view": self.view,
             "boxes": boxes,
+            "order": ",".join(piece.key for piece in self.draft.board.walk()),
             "all_boxes": drawing.flat(boxes),
             "kinds": drawing.kinds(),
             "notes": reading.notes,
@@ -215,7 +216,7 @@ def _page(desk: Desk, site: AdminSite) -> HttpResponse:
         "variables": desk.catalogue.groups,
         "is_page": True,
     }
-    desk.request.current_app = site.name  # type: ignore[attr-defined]
+    desk.request.current_app = site.name
     status = 409 if desk.overtaken else 200
     return render(desk.request, "messaging/editor/page.html", context, status=status)
 
@@ -334,7 +335,7 @@ def versions(request: HttpRequest, template: Template, site: AdminSite) -> HttpR
         "back": page_of(template),
         "upon": template.version.number if template.version else 0,
     }
-    request.current_app = site.name  # type: ignore[attr-defined]
+    request.current_app = site.name
     return render(request, "messaging/editor/versions.html", context)
 
 

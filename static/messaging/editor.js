@@ -42,7 +42,7 @@
   window.cairnEditor = {
     move(item, container, position) {
       htmx.ajax("POST", form().getAttribute("action"), {
-        source: "#board", target: "#board", swap: "outerHTML", values: { do: `move:${item}:${container}:${position}` },
+        source: "#board", target: "#board", swap: "outerHTML", values: { do: `move:${item}:${container}:${position}`, was: document.getElementById("board").dataset.order },
       });
     },
   };

@@ -226,3 +226,13 @@ def test_whatever_a_form_says_it_is_read_and_acted_on(
     pieces.act(board, ":".join([verb, between.join(rest)]))
     json.dumps(pieces.written(board).blocks)
     assert len({piece.key for piece in board.walk()}) == len(list(board.walk()))
+
+
+def test_what_is_dragged_is_moved_from_where_it_stood() -> None:
+    data = QueryDict(mutable=True)
+    data.setlist("order", ["k2", "k1"])  # as the page has it when it is dropped
+    data.update({"was": "k1,k2", "b.k1.kind": "text", "b.k1.text": "A", "b.k2.kind": "text", "b.k2.text": "B"})
+    board = pieces.from_form(data)
+    assert [piece.key for piece in board.pieces] == ["k1", "k2"]
+    pieces.act(board, "move:k2::0")
+    assert [piece.key for piece in board.pieces] == ["k2", "k1"]
