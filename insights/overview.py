@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.db import connection
-from django.db.models import Model, Q, QuerySet, Sum
+from django.db.models import F, Model, Q, QuerySet, Sum
 
 from foundation import wording
 from foundation.admin import list_of, page_of
@@ -93,7 +93,7 @@ def _attention(user: Any) -> Part:
 
 
 def _segments(user: Any) -> Part:
-    live = Segment.objects.filter(status=Segment.Status.LIVE).select_related("version").order_by("-size")
+    live = Segment.objects.filter(status=Segment.Status.LIVE).select_related("version").order_by(F("size").desc())
     return Table(
         title="Segments",
         note="The largest that are live.",

@@ -1,6 +1,7 @@
 """The figures of the home page and of the summary, against what was made here by hand."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 
 import pytest
@@ -78,7 +79,7 @@ def test_what_needs_a_look_is_named_with_its_number(shop: None):
 
 
 def test_the_home_page_asks_the_same_however_many_people_there_are(
-    shop: None, now: datetime, django_assert_max_num_queries: Callable[..., object]
+    shop: None, now: datetime, django_assert_max_num_queries: Callable[..., AbstractContextManager[object]]
 ):
     client = Client()
     client.force_login(User.objects.create_superuser("root"))
