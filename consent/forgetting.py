@@ -6,17 +6,20 @@ from django.db import transaction
 
 from consent.models import Attempt, OptIn, Suppression
 from consent.suppression import hash_of
+from foundation.sql import statements
 from profiles import people
 from profiles.models import Event, Profile
 
 ASKED_FOR = timedelta(days=30)  # what was to be confirmed; of what was, the ledger has all
 ATTEMPTS_FOR = timedelta(days=1)
+EVIDENCE_FOR = timedelta(days=3 * 366)  # after the end of what it proves: so long a claim can come
 BATCH = 1_000
+_sql = statements("consent", "forgetting")
 
 
 def forget(now: datetime) -> int:
     """Drops what is past its time; how much that was. Each batch commits on its own."""
-    return _unconfirmed(now) + _attempts(now)
+    return _unconfirmed(now) + _attempts(now) + _evidence(now)
 
 
 def _unconfirmed(now: datetime) -> int:
@@ -52,5 +55,13 @@ def _attempts(now: datetime) -> int:
     done = 0
     old = Attempt.objects.filter(at__lte=now - ATTEMPTS_FOR)
     while dropped := Attempt.objects.filter(id__in=list(old.values_list("id", flat=True)[:BATCH])).delete()[0]:
+        done += dropped
+    return done
+
+
+def _evidence(now: datetime) -> int:
+    """Drops the evidence of what is over for long; the ledger and its chain stay as they are (CO-26)."""
+    done = 0
+    while dropped := _sql.run("forget_evidence", {"before": now - EVIDENCE_FOR, "limit": BATCH}):
         done += dropped
     return done

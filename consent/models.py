@@ -117,6 +117,9 @@ class ConsentEvidence(models.Model):
     data = models.JSONField()
     recorded_at = models.DateTimeField()
 
+    class Meta:
+        indexes = [models.Index(fields=["recorded_at"], name="evidence_by_age")]
+
 
 class ConsentState(models.Model):
     """The state now, a projection of the ledger; `manage.py verify_ledger` rebuilds and compares."""
