@@ -16,6 +16,7 @@ from consent.page import Page
 from consent.visits import Visit
 from foundation import registry
 from foundation.errors import Conflict
+from profiles import people
 
 Said = dict[str, Any]
 """For the page: `changed`, `wishes`, `stale` and `unproven` in words; `undo` and `was`, which take it back."""
@@ -40,6 +41,8 @@ def press(posted: Mapping[str, str], visit: Visit, now: datetime) -> Said:
             case "unobject" if visit.fresh:
                 limits.lift(page.profile, Limit.Kind.OBJECTED, now=now)
                 return {"unobjected": True}
+            case "correct" if page.may_correct:
+                return _correct(posted, page, now)
             case "ask" if visit.full:
                 return _ask(posted, page, now)
             case "link":
@@ -72,6 +75,17 @@ def _stop(page: Page, now: datetime) -> Said:
         now=now,
     )
     return {**_told(act, page), "stopped": True}
+
+
+def _correct(posted: Mapping[str, str], page: Page, now: datetime) -> Said:
+    """Their name as they write it; it counts as a request that was kept at once."""
+    names = {name: " ".join(posted.get(name, "").split()) or None for name in ("first_name", "last_name")}
+    if any(name and (len(name) > 100 or "\0" in name) for name in names.values()):
+        raise Conflict(_("A name can have 100 characters at most."))
+    if any(getattr(page.profile, name) != value for name, value in names.items()):
+        people.patch(page.profile.external_id or "", names, now=now)
+        requests.note_correction(page.profile, "Their name.", now=now)
+    return {"wishes": [_("Your name")]}
 
 
 def _ask(posted: Mapping[str, str], page: Page, now: datetime) -> Said:

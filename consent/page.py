@@ -113,6 +113,11 @@ class Page:
     def seen(self) -> str:
         return seen(self.profile)
 
+    @property
+    def may_correct(self) -> bool:
+        """Whether they can correct their name here: by a fresh link, and known by an id that programs go by, too."""
+        return self.fresh and bool(self.profile.external_id)
+
     @cached_property
     def objects(self) -> bool:
         return Limit.Kind.OBJECTED in limits.of([self.profile.id]).get(self.profile.id, set())

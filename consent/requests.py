@@ -47,6 +47,21 @@ def raise_(profile: Profile, kind: str, *, via: str, said: str = "", now: dateti
     return row
 
 
+def note_correction(profile: Profile, what: str, *, now: datetime) -> None:
+    """Logs what they corrected themselves, as a request that was kept at once."""
+    row = PrivacyRequest.objects.create(
+        profile=profile,
+        kind=Kind.RECTIFICATION,
+        via=Via.PAGE,
+        raised_at=now,
+        due_on=_months_on(_day(now), MONTHS),
+        closed_at=now,
+        outcome=Outcome.DONE,
+        answer=f"Corrected by themselves: {what}",
+    )
+    _step(row, row.answer, now)
+
+
 def carry_out(id: UUID, *, now: datetime) -> PrivacyRequest:
     """Does what was asked for, and closes the request: data is mailed as a link to the page that has it."""
     with transaction.atomic():

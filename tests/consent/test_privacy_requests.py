@@ -157,6 +157,23 @@ def test_by_hand_it_is_closed_with_an_answer(ada: Profile, now: datetime) -> Non
     assert raise_(ada, "rectification", now).id != row.id
 
 
+def test_CO10_they_correct_their_name_by_a_fresh_link(
+    client: Client, ada: Profile, person: Callable[..., Profile], at: At, now: datetime
+) -> None:
+    names = {"first_name": " Augusta  Ada ", "last_name": "King"}
+    assert "Correct your name" in page(client, ada, now).content.decode()
+    for made in (now - timedelta(days=2), now):
+        answer = page(client, ada, made, do="correct", **names)
+        ada.refresh_from_db()
+        assert (answer.status_code, ada.first_name) == ((200, "Augusta Ada") if made == now else (422, "Ada"))
+    page(client, ada, now, do="correct", **names)
+    row = PrivacyRequest.objects.get()
+    assert (row.kind, row.outcome, row.closed_at) == ("rectification", "done", now)
+    assert page(client, ada, now, do="correct", first_name="x" * 101).status_code == 422
+    anonymous = person(None, email="eve@example.com")
+    assert "Correct your name" not in page(client, anonymous, now).content.decode()
+
+
 # ── Limits ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
