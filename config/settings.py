@@ -168,6 +168,9 @@ USE_TZ = True
 TIME_ZONE = "UTC"  # how Django itself thinks; what people mean by "midnight" is PROJECT_TIME_ZONE
 PROJECT_TIME_ZONE = environment.zone("PROJECT_TIME_ZONE", "UTC")
 
+# A journey pauses itself when more than so many of its last 200 messages failed, bounced or were marked as spam.
+JOURNEY_PAUSES_ABOVE = {"failed": 20, "bounced": 10, "complained": 1}
+
 # ── Behaviour ────────────────────────────────────────────────────────────────────────────────────────────────────────
 # Days that raw events are kept; unset: for ever. Daily counts outlive them.
 EVENT_RETENTION_DAYS = environment.number("EVENT_RETENTION_DAYS", 0) or None

@@ -12,13 +12,13 @@ from uuid import UUID
 from django.db import transaction
 
 from foundation.sql import statements
-from journeys import ending, entering, rounds
+from journeys import attempts, ending, entering, rounds
 from journeys.kinds import Happened
 from journeys.matching import ANYTHING, Renames
-from journeys.models import Ending, Journey
+from journeys.models import Attempt, Ending, Journey
 from journeys.walking import Traveller, Walk, read
 from profiles import pulses
-from profiles.models import EventType
+from profiles.models import EventType, Pulse
 from profiles.pulses import Taken
 from segments import membership
 
@@ -45,8 +45,7 @@ def advance(now: datetime) -> int:
 def _until_nothing(step: Callable[[datetime], int], now: datetime) -> int:
     total = 0
     for _ in range(_PASSES):
-        with transaction.atomic():
-            done = step(now)
+        done = step(now)
         total += done
         if not done:
             break
@@ -55,9 +54,17 @@ def _until_nothing(step: Callable[[datetime], int], now: datetime) -> int:
 
 # ── Reacting ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 def _react(now: datetime) -> int:
-    taken = pulses.claim(PEOPLE, now=now)
-    if taken:
-        look_at(taken, Walk.at(pulses.as_of(taken, now)))  # what came since the run began is behind us, too
+    if not Pulse.objects.exists():
+        return 0
+    careful = attempts.workers_die()
+    with transaction.atomic():
+        attempt = attempts.begin(Attempt.Kind.REACT)
+    with attempts.held(attempt):
+        taken = pulses.claim(PEOPLE, now=now)
+        if taken:
+            walk = Walk.at(pulses.as_of(taken, now))  # what came since the run began is behind us, too
+            walk.careful = careful
+            look_at(taken, walk)
     return len(taken)
 
 
@@ -129,10 +136,39 @@ def _is_awaited(name: str, awaits: list[str]) -> bool:
 
 # ── Advancing ────────────────────────────────────────────────────────────────────────────────────────────────────────
 def _advance(now: datetime) -> int:
-    due = claim(now)
-    if due:
-        move_on(due, Walk.at(now))
+    """Moves a batch on. That it is tried is committed first, as a step may kill its worker (see `attempts`)."""
+    if (left := attempts.orphan()) is not None:
+        return _again(left, now)
+    with transaction.atomic():
+        due = [one.id for one in claim(now)]
+        attempt = attempts.begin(Attempt.Kind.ADVANCE, due) if due else None
+    if attempt is not None:
+        _work_on(attempt, now)
     return len(due)
+
+
+def _again(left: Attempt, now: datetime) -> int:
+    """Goes on with what a dead worker had: by halves; whoever is alone and costs one worker after another is parked."""
+    if attempts.is_poison(left):
+        with attempts.held(left):
+            _park(left, now)
+    elif attempts.go_on(left):
+        _work_on(left, now)
+    else:
+        attempts.release(left.pk)
+    return 1
+
+
+def _work_on(attempt: Attempt, now: datetime) -> None:
+    with attempts.held(attempt):
+        move_on(read(_sql.rows("claim_these", {"enrollments": attempt.enrollments, "now": now})), Walk.at(now))
+
+
+def _park(attempt: Attempt, now: datetime) -> None:
+    walk = Walk.at(now)
+    for one in read(_sql.rows("claim_these", {"enrollments": attempt.enrollments, "now": now})):
+        walk.park(one, f"The step {one.step} brought {attempt.times} workers down, one after another.")
+    walk.write()
 
 
 def move_on(due: list[Traveller], walk: Walk) -> None:
@@ -176,10 +212,8 @@ def _enter_members(now: datetime) -> int:
     if gate and members:
         # The journey is held before the people: whoever else holds a journey so takes no locks of people.
         pulses.lock_all([one.profile_id for one in members])
-        entered = gate.admit(members, walk)
-        ending.check(walk, entered, concerns=ending.always)
-        walk.follow(entered)
-        walk.write()
+        ending.check(walk, gate.admit(members, walk), concerns=ending.always)
+        walk.write()  # `_advance` leads them on
         journey.entered_up_to = members[-1].profile_id
     else:
         journey.entering_after = None
@@ -199,5 +233,23 @@ def _end_stopped(now: datetime) -> int:
     return len(left)
 
 
+def _alone(step: Callable[[datetime], int]) -> Callable[[datetime], int]:
+    """The step in a transaction of its own."""
+
+    def stepped(now: datetime) -> int:
+        with transaction.atomic():
+            return step(now)
+
+    return stepped
+
+
 # Whoever has come to the end may enter again, so that those on the way go first.
-_STEPS = (_end_stopped, _advance, rounds.plan, rounds.start_dated, rounds.start_scheduled, _enter_members)
+_STEPS = (
+    _alone(_end_stopped),
+    _advance,
+    _alone(rounds.plan),
+    _alone(rounds.start_dated),
+    _alone(rounds.start_scheduled),
+    _alone(_enter_members),
+    _advance,
+)

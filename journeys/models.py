@@ -27,6 +27,11 @@ class Journey(models.Model):
     version = models.ForeignKey("JourneyVersion", null=True, on_delete=models.PROTECT, related_name="+")
     created_at = models.DateTimeField()
     paused_at = models.DateTimeField(null=True, blank=True, help_text="Since when it is paused.")
+    paused_because = models.TextField(blank=True, help_text="Why it paused itself, in a sentence.")
+    watched_since = models.DateTimeField(
+        null=True, blank=True, help_text="Messages before it do not count against it: when it was published or resumed."
+    )
+    swept_up_to = models.UUIDField(null=True, blank=True, help_text="The last enrollment asked about time alone.")
     entering_after = models.DateTimeField(
         null=True, blank=True, help_text="Those in the trigger's segment since before this moment are being entered."
     )
@@ -277,3 +282,18 @@ class Appointment(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["round", "profile"], name="one_appointment_a_person")]
+
+
+class Attempt(models.Model):
+    """People whom a worker has in hand, so that a dead one leaves word of whom it had. See `journeys.attempts`."""
+
+    class Kind(models.TextChoices):
+        ADVANCE = "advance", "Moves people on"
+        REACT = "react", "Looks at what is new"
+
+    id = models.BigAutoField(primary_key=True)
+    kind = models.CharField(max_length=10, choices=Kind)
+    enrollments = ArrayField(models.UUIDField(), default=list)
+    tried = models.BooleanField(default=True, help_text="Whether it was begun since it was split off.")
+    times = models.PositiveSmallIntegerField(default=1)
+    at = models.DateTimeField()

@@ -131,13 +131,13 @@ def publish(slug: str, *, include_members: bool = False, reason: str = "", now: 
             _follow(journey, version, now)
         elif journey.status in (Journey.Status.LIVE, Journey.Status.PAUSED) and not include_members:
             return version
-        journey.version = version
+        journey.version, journey.watched_since = version, now
         if journey.status != Journey.Status.PAUSED:
             journey.status = Journey.Status.LIVE
         if include_members:
             journey.entering_after = now if members(version.document) else None
             journey.entered_up_to = None
-        journey.save(update_fields=["version", "status", "entering_after", "entered_up_to"])
+        journey.save(update_fields=["version", "status", "watched_since", "entering_after", "entered_up_to"])
         rounds.keep(journey, version.document, now)
         summary = f"Published the journey {journey.name} (version {version.number})."
         audit.record(
@@ -243,15 +243,20 @@ def _follow(journey: Journey, version: JourneyVersion, now: datetime) -> None:
 
 
 # ── Pausing, resuming, stopping ──────────────────────────────────────────────────────────────────────────────────────
-def pause(slug: str, *, reason: str = "", now: datetime) -> Journey:
-    """Nobody enters, nobody goes on and nothing is sent until `resume`; goals and exits still count."""
+def pause(slug: str, *, reason: str = "", by_itself: bool = False, now: datetime) -> Journey:
+    """Nobody enters, nobody goes on and nothing is sent until `resume`; goals and exits still count.
+
+    `by_itself`: nobody says so but the journey, for the `reason`, which its page shows.
+    """
     with transaction.atomic():
         journey = _held(slug)
         if journey.status != Journey.Status.LIVE:
             raise Conflict(f"The journey {journey.name} is {_said(journey)}; only a live one can be paused.")
         journey.status, journey.paused_at = Journey.Status.PAUSED, now
-        journey.save(update_fields=["status", "paused_at"])
-        audit.record("pause", "journey", slug, f"Paused the journey {journey.name}.", reason=reason)
+        journey.paused_because = reason if by_itself else ""
+        journey.save(update_fields=["status", "paused_at", "paused_because"])
+        done = f"The journey {journey.name} paused itself." if by_itself else f"Paused the journey {journey.name}."
+        audit.record("pause", "journey", slug, done, reason=reason)
     return journey
 
 
@@ -264,7 +269,8 @@ def resume(slug: str, *, shift: bool = False, reason: str = "", now: datetime) -
             raise Conflict(f"The journey {journey.name} is {_said(journey)}; only a paused one can be resumed.")
         length = now - (journey.paused_at or now)
         journey.status, journey.paused_at = Journey.Status.LIVE, None
-        journey.save(update_fields=["status", "paused_at"])
+        journey.paused_because, journey.watched_since = "", now
+        journey.save(update_fields=["status", "paused_at", "paused_because", "watched_since"])
         if shift:
             _sql.run("shift", {"journey": journey.pk, "length": length})
         else:
@@ -281,7 +287,8 @@ def stop(slug: str, *, reason: str = "", now: datetime) -> Journey:
         if journey.status not in (Journey.Status.LIVE, Journey.Status.PAUSED):
             raise Conflict(f"The journey {journey.name} is {_said(journey)}; only one that runs can be stopped.")
         journey.status, journey.paused_at, journey.entering_after = Journey.Status.STOPPED, None, None
-        journey.save(update_fields=["status", "paused_at", "entering_after"])
+        journey.paused_because = ""
+        journey.save(update_fields=["status", "paused_at", "paused_because", "entering_after"])
         rounds.drop(journey)
         audit.record("stop", "journey", slug, f"Stopped the journey {journey.name}.", reason=reason)
         wake("journeys.advance")

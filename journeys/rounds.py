@@ -183,10 +183,8 @@ def _admit(one: Round, entries: Sequence[Entry], now: datetime) -> None:
         return
     walk = Walk.at(now)
     for gate in entering.gates([one.journey], walk):
-        entered = gate.admit(entries, walk)
-        ending.check(walk, entered, concerns=ending.always)
-        walk.follow(entered)
-        walk.write()
+        ending.check(walk, gate.admit(entries, walk), concerns=ending.always)
+        walk.write()  # `engine.advance` leads them on
 
 
 def _due(now: datetime) -> QuerySet[Round]:

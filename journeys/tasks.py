@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from foundation.loops import loop
-from journeys import engine
+from journeys import engine, watching
 
 
 @loop("journeys.react")
@@ -14,3 +14,8 @@ def react(now: datetime) -> int:
 @loop("journeys.advance")
 def advance(now: datetime) -> int:
     return engine.advance(now)
+
+
+@loop("journeys.watch")
+def watch(now: datetime) -> int:
+    return watching.tick(now)

@@ -93,6 +93,7 @@ class Walk:
     converted: dict[UUID, datetime] = field(default_factory=dict)
     events: list[ingest.Ours] = field(default_factory=list)
     called_off: dict[str, list[UUID]] = field(default_factory=dict)
+    careful: bool = False  # steps are left to `engine.advance`, which survives what they do to a worker
     _programs: dict[int, Program] = field(default_factory=dict)
 
     @classmethod
@@ -115,6 +116,10 @@ class Walk:
     def follow(self, travellers: Iterable[Traveller]) -> None:
         """Leads each from step to step until they wait or end. Documents have no goto, so that they always do."""
         front = [one for one in travellers if one.active]
+        if self.careful:
+            for one in front:
+                one.due_at, self.moved[one.id] = self.now, one
+            return
         known = self.programs(front)
         while front:
             groups: dict[tuple[int, str], list[Traveller]] = {}
@@ -269,6 +274,12 @@ class Walk:
             one.attempts += 1
             self._tell(one, Said.FAILED, node.kind, reason)
             self._ended(one, EnrollmentState.FAILED, Ending.ERROR, reason)
+
+    def park(self, one: Traveller, reason: str) -> None:
+        """Parks somebody who cannot be moved on."""
+        one.attempts = len(BACKOFF) + 1
+        self._tell(one, Said.FAILED, "", reason)
+        self._ended(one, EnrollmentState.FAILED, Ending.ERROR, reason)
 
     def _put_off(self, group: Sequence[Traveller], step: str) -> None:
         """Another release wrote what this one cannot read: the person waits for it, and loses no try."""

@@ -136,6 +136,7 @@ OWNERS_ALONE = {
     "segments.watch": "When time next matters, a queue of ours.",
     "segments.late": "A queue of ours.",
     "journeys.round": "When time next matters, a plan of ours.",
+    "journeys.attempt": "A record of ours on what is under way.",
     "journeys.appointment": "When time next matters, a plan of ours.",
 }
 

@@ -105,6 +105,8 @@ class JourneyAdmin(ReadOnlyAdmin):
 
     def head(self, request: HttpRequest, row: Any) -> Head:
         since = f" Paused {wording.ago(row.paused_at)}." if row.paused_at else ""
+        if row.paused_because:
+            since = f" It paused itself {wording.ago(row.paused_at or wording.now())}: {row.paused_because}"
         entered = row.active + row.done + row.left + row.failed
         lead = f"{row.description} {wording.plural(entered, 'person has', 'people have')} taken part.{since}"
         return Head(row.name, lead.strip(), [self.status_(row)])

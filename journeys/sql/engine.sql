@@ -30,6 +30,16 @@ CROSS JOIN LATERAL (
     FOR UPDATE SKIP LOCKED
 ) AS e;
 
+-- name: claim_these
+-- Those of these who are due still, held.
+SELECT e.id, e.journey_id, e.version_id, e.profile_id, e.step, e.state, e.due_at, e.awaits, e.entered_at,
+       e.step_entered_at, e.context, e.passed, e.attempts, e.converted_at
+FROM journeys_enrollment e
+JOIN journeys_journey j ON j.id = e.journey_id
+WHERE e.id = ANY(%(enrollments)s::uuid[]) AND e.state = 'active' AND e.due_at <= %(now)s AND j.status = 'live'
+ORDER BY e.due_at
+FOR UPDATE OF e SKIP LOCKED;
+
 -- name: claim_stopped
 -- Takes those who are still on a journey that was stopped.
 SELECT e.id, e.journey_id, e.version_id, e.profile_id, e.step, e.state, e.due_at, e.awaits, e.entered_at,

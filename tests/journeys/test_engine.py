@@ -305,6 +305,6 @@ def test_many_people_are_one_batch(stage: Stage, person: Person, django_assert_m
     with django_assert_max_num_queries(90):  # type: ignore[operator]
         engine.react(stage.now)
     stage.now += timedelta(days=2)
-    with django_assert_max_num_queries(50):  # type: ignore[operator]
+    with django_assert_max_num_queries(60):  # type: ignore[operator]
         assert engine.advance(stage.now) == 60
     assert Enrollment.objects.filter(state="completed").count() == 60

@@ -11,7 +11,7 @@ import pytest
 from django.db import connection
 
 from journeys import audit
-from journeys.models import Enrollment, Transition
+from journeys.models import Attempt, Enrollment, Transition
 from messaging.models import Message
 from tests.journeys.conftest import Person, Stage, branch, send, wait
 
@@ -96,4 +96,59 @@ def test_killed_again_and_again_nobody_is_lost_and_nothing_is_doubled(committing
     assert Message.objects.values("enrollment", "step").distinct().count() == Message.objects.count() == 135 * 3
     steps = Transition.objects.filter(answer="advance").values_list("enrollment", "step")
     assert len(steps) == len(set(steps))
+    assert audit.breaches(stage.now) == []
+
+
+# A worker that dies at the step of one person, whatever it was doing.
+_POISONED = """
+import os, signal, sys
+from datetime import datetime
+os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
+from django.conf import settings
+for database in settings.DATABASES.values():
+    database["NAME"] = sys.argv[1]
+import django
+django.setup()
+from journeys import engine
+from journeys.steps.update import Update
+answer = Update.answer
+def deadly(self, people, at):
+    if any(str(one.profile_id) == sys.argv[3] for one in people):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return answer(self, people, at)
+Update.answer = deadly
+now = datetime.fromisoformat(sys.argv[2])
+while engine.react(now) + engine.advance(now):
+    pass
+print("done", flush=True)
+"""
+
+
+@pytest.mark.crash
+@pytest.mark.parametrize("first", [True, False])
+def test_fm_11_whoever_brings_workers_down_is_parked_and_nobody_else_is_held_up(
+    committing_stage: Stage, person: Person, first: bool
+) -> None:
+    stage = committing_stage
+    deadly = {"key": "set", "kind": "update", "set": {"stage": "new"}}
+    stage.journey(*([deadly, send("bye")] if first else [wait("pause", hours=1), deadly, send("bye")]))
+    people = [person(f"p{n}") for n in range(6)]
+    for one in people:
+        stage.does(one, "signed_up")
+    if not first:
+        stage.rest()
+        stage.now += timedelta(hours=2)
+    command = [sys.executable, "-c", _POISONED, connection.settings_dict["NAME"], stage.now.isoformat()]
+    deaths = 0
+    while deaths < 15:
+        run = subprocess.run([*command, str(people[5].id)], env=os.environ, capture_output=True, text=True, check=False)
+        if run.returncode == 0:
+            break
+        assert run.returncode == -9, run.stderr
+        deaths += 1
+    assert 3 <= deaths <= 8, "it was found by halves, and cost no more workers"
+    states = dict(Enrollment.objects.values_list("profile__external_id", "state"))
+    assert states == {f"p{n}": "failed" if n == 5 else "completed" for n in range(6)}
+    assert "brought" in Enrollment.objects.get(state="failed").reason
+    assert not Attempt.objects.filter(kind="advance").exists()
     assert audit.breaches(stage.now) == []

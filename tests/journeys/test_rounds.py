@@ -156,7 +156,7 @@ def test_everybody_is_planned_batch_by_batch_and_due_ones_cost_no_look_at_the_ot
     assert Appointment.objects.count() == 10
     assert Round.objects.get().next_at is None
     stage.now += timedelta(days=6)
-    with django_assert_max_num_queries(20):
+    with django_assert_max_num_queries(30):
         assert engine.advance(stage.now) == 0, "while nobody is due, nobody is looked at"
     stage.go_on(days=1)
     assert len(who()) == 10
