@@ -26,11 +26,15 @@ _NAMED = {"name": "The name", "channel": "The channel", "topic": "The topic", "s
 
 @dataclass(frozen=True)
 class Note:
-    """One thing to mend (`must`) or to mind, and what to do. `link`: where one does it, as (words, address)."""
+    """One thing to mend (`must`) or to mind, and what to do. `link`: where one does it, as (words, address).
+
+    `missing`: nothing is there yet, which need not be said before somebody wants to save it.
+    """
 
     text: str
     must: bool = False
     link: tuple[str, str] | None = None
+    missing: bool = False
 
 
 @dataclass
@@ -59,6 +63,10 @@ class Reading:
         own = self.notes.setdefault(place, [])
         if note not in own:
             own.append(note)
+
+    def be_lenient(self) -> None:
+        """Says nothing of what is missing: it is being written."""
+        self.notes = {place: [note for note in own if not note.missing] for place, own in self.notes.items()}
 
     @property
     def all_notes(self) -> list[Note]:
@@ -98,15 +106,16 @@ def _place(reading: Reading, draft: Draft, problem: Problem) -> None:
         empty = not getattr(draft, problem.path).strip()
         reason = "is still to be filled in" if empty else problem.reason
         text = f"{_NAMED[problem.path]} {reason}."
-        reading.say(problem.path, Note(text, must=True))
+        reading.say(problem.path, Note(text, must=True, missing=empty))
         return
     if problem.path == "blocks":
-        reading.say("", Note("It says nothing yet: add a first block.", must=True))
+        reading.say("", Note("It says nothing yet: add a first block.", must=True, missing=True))
         return
     key, rest = reading.written.place_of(problem.path)
     found = draft.board.find(key)
     piece = found[0][found[1]] if found else None
-    reading.say(key, Note(_sentence(piece, rest, problem.reason), must=True))
+    missing = problem.reason.startswith("is missing")
+    reading.say(key, Note(_sentence(piece, rest, problem.reason), must=True, missing=missing))
 
 
 def _sentence(piece: Piece | None, rest: str, reason: str) -> str:

@@ -46,6 +46,7 @@ class Desk:
     view: View = field(default_factory=View)
     reason: str = ""
     upon: str = ""
+    strict: bool = False
     focus: str = ""
     alert: str = ""
     tested: str = ""
@@ -92,6 +93,8 @@ class Desk:
 
     def context(self) -> dict[str, Any]:
         shown, reading = self.shown, self.reading  # what is amiss for the person is noted while it is filled in
+        if not self.strict:
+            reading.be_lenient()
         boxes = drawing.boxes(self.draft.board, reading)
         return {
             "desk": self,
@@ -123,6 +126,7 @@ def edit(request: HttpRequest, template: Template | None, site: AdminSite) -> Ht
     if request.method != "POST":
         return _page(_opened(request, template), site)
     desk, do = _sent(request, template), request.POST.get("do", "")[:200]
+    desk.strict = do in ("save", "test") or request.POST.get("strict") == "1"
     if do == "save":
         return _save(desk) or _page(desk, site)
     if do == "test":

@@ -116,8 +116,10 @@ def test_what_the_form_does_not_show_as_it_was_written_is_no_change(desk: Client
 
 
 def test_buttons_change_the_form_and_save_nothing(desk: Client, news: Topic) -> None:
+    missing = "“What it says” is still to be filled in."
     page = desk.post(NEW, form(do="add:button"))
-    assert "“What it says” is still to be filled in." in words(page.content)
+    assert missing not in words(page.content)  # it is being written
+    assert missing in words(desk.post(NEW, form(do="add:button", strict="1")).content)
     assert b'id="piece-k3"' in page.content
     assert not Template.objects.exists()
 
