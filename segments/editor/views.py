@@ -258,13 +258,16 @@ def _save(desk: Desk, do: str) -> HttpResponse | None:
             name=desk.details.cleaned_data["name"],
             status=status,
             reason=desk.details.cleaned_data["reason"],
-            upon=int(desk.upon) if desk.upon.isdigit() and len(desk.upon) < 9 else None,
+            upon=_upon(desk),
             now=desk.now,
             **desk.details.fields_given(),
         )
     except Overtaken:
-        segment.refresh_from_db() if segment else None
-        _is_overtaken(desk)
+        if segment is None:  # somebody else made one of this name at the same moment
+            desk.alert = "Somebody else made a segment of this name just now. Save again, and yours stands beside it."
+        else:
+            segment.refresh_from_db()
+            _is_overtaken(desk)
         return None
     except Refused as refusal:
         desk.alert = str(refusal).removeprefix("definition: ")
@@ -273,6 +276,13 @@ def _save(desk: Desk, do: str) -> HttpResponse | None:
     told = f" {people} in it." if saved.status == Segment.Status.LIVE else " It is a draft: nobody is in it yet."
     messages.success(desk.request, f"“{saved.name}” is saved.{told if saved.status != 'archived' else ''}")
     return HttpResponseRedirect(page_of(saved))
+
+
+def _upon(desk: Desk) -> int | None:
+    """The version that a change is made from; 0 for what is new, which must not land on what is there."""
+    if desk.segment is None:
+        return 0
+    return int(desk.upon) if desk.upon.isascii() and desk.upon.isdigit() and len(desk.upon) < 9 else None
 
 
 def _is_overtaken(desk: Desk) -> bool:
@@ -291,15 +301,17 @@ def _is_looked_at(desk: Desk, do: str) -> bool:
     """Whether who would come and go needs no look, or had one; else it is shown."""
     segment = desk.segment
     is_live = segment is not None and segment.status == Segment.Status.LIVE
-    changed = segment is None or segment.definition != desk.reading.written.definition
+    given = desk.details.fields_given()
+    place = (given["family"], given["position"])
+    wanted = (desk.reading.written.definition, *place)
+    changed = segment is None or (segment.definition, segment.family, segment.position) != wanted
     if desk.is_by_hand or not ((is_live and changed) or (do == "save_live" and not is_live)):
         return True
     mark = _mark(desk, do)
     if desk.reviewed == mark:
         return True
-    given = desk.details.fields_given()
     about = segment or Segment(slug="")
-    about.family, about.position = given["family"], given["position"]
+    about.family, about.position = place
     desk.review = asking.difference(about, desk.reading.written.definition, at=desk.now)
     desk.reviewed, desk.saving = mark, do
     return False
@@ -307,7 +319,9 @@ def _is_looked_at(desk: Desk, do: str) -> bool:
 
 def _mark(desk: Desk, do: str) -> str:
     """What was looked at: it says whether what is saved then is the same."""
-    said = json.dumps([do, desk.reading.written.definition, desk.upon], sort_keys=True)
+    given = desk.details.fields_given()
+    about = [do, desk.upon, given["family"], given["position"], desk.reading.written.definition]
+    said = json.dumps(about, sort_keys=True)
     return hashlib.sha256(said.encode()).hexdigest()[:32]
 
 

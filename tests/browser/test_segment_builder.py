@@ -19,7 +19,7 @@ from segments.models import Segment
 from staff.models import User
 
 NEW = "/admin/segments/segment/add/"
-WANTED = {
+WANTED: dict[str, Any] = {
     "all": [
         {"kind": "attribute", "name": "plan", "op": "is", "value": "trial"},
         {

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from profiles.models import AttributeType, EventType, Profile
 from segments import definitions
-from segments.editor import asking, tree
+from segments.editor import asking, tree, views
 from segments.models import Segment
 from staff.models import AuditEntry
 from tests.segments.editor.test_tree import keys, presses, texts
@@ -122,6 +122,24 @@ def test_what_was_looked_at_is_what_is_saved(author: Client, segment: Segment) -
     assert "Before it is saved" in text(answer)
     segment.refresh_from_db()
     assert segment.definition == PRO
+
+
+def test_a_place_in_a_family_is_looked_at_like_a_definition(
+    author: Client, segment: Segment, ada: Profile, now: datetime
+) -> None:
+    definitions.save("first", definition=PRO, status="live", family="stage", position=0, now=now)
+    page = text(author.post(edit_of(segment), form(PRO, do="save", upon="1", family="stage", position="1")))
+    review = page.split('id="review"')[1].split("</section>")[0]
+    assert review.index("Would go") < review.index(str(ada))
+
+
+def test_of_two_new_ones_of_one_name_neither_lands_on_the_other(
+    author: Client, monkeypatch: pytest.MonkeyPatch, now: datetime
+) -> None:
+    definitions.save("our-people", definition=PRO, now=now)
+    monkeypatch.setattr(views, "free_slug", lambda name: "our-people")  # both looked before either had saved
+    assert "Somebody else made a segment of this name" in text(author.post(ADD, form(TRIAL, do="save")))
+    assert Segment.objects.get().definition == PRO
 
 
 def test_words_alone_are_saved_without_a_look(author: Client, segment: Segment) -> None:
