@@ -81,7 +81,10 @@ def _forget(id: int) -> None:
 def workers_die() -> bool:
     """Whether a worker died lately while it looked at people: then nobody's steps are taken there."""
     _sql.run("forget_old", {})
-    return any(_try(id) and (release(id) or True) for (id,) in _sql.rows("known", {"kind": Attempt.Kind.REACT}))
+    dead = [id for (id,) in _sql.rows("known", {"kind": Attempt.Kind.REACT}) if _try(id)]
+    for id in dead:
+        release(id)
+    return bool(dead)
 
 
 def _try(id: int) -> bool:

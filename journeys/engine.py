@@ -12,7 +12,7 @@ from uuid import UUID
 from django.db import transaction
 
 from foundation.sql import statements
-from journeys import attempts, ending, entering, rounds
+from journeys import attempts, ending, entering, names, rounds
 from journeys.kinds import Happened
 from journeys.matching import ANYTHING, Renames
 from journeys.models import Attempt, Ending, Journey
@@ -116,7 +116,8 @@ def _enter(walk: Walk, happened: Happened, only: Journey | None) -> list[Travell
             Journey.objects.filter(status__in=[Journey.Status.LIVE, Journey.Status.PAUSED], version__isnull=False)
         )
     gates = entering.gates(running, walk)
-    return [one for gate in gates for one in gate.admit(gate.happened(happened), walk)]
+    with names.known(names.segments({change.slug for change in happened.changes})):
+        return [one for gate in gates for one in gate.admit(gate.happened(happened), walk)]
 
 
 def _woken(there: list[Traveller], done: dict[UUID, set[str]], walk: Walk) -> list[Traveller]:

@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 from foundation.sql import statements
 from foundation.wake import wake
 from foundation.wording import span
-from journeys import reentry
+from journeys import names, reentry
 from journeys.fields import condition, said
 from journeys.kinds import Entry, Happened
 from journeys.models import EnrollmentState, Journey, Refusal
@@ -243,12 +243,14 @@ def members_of(gate: Gate, limit: int) -> list[Entry]:
     """The next of those who were in the segments of the journey's triggers when it was launched, in order of id."""
     slugs = [slug for slug in (trigger.members() for trigger in gate.program.triggers) if slug]
     params = {"slugs": slugs, "after": gate.journey.entered_up_to, "since": gate.journey.entering_after, "limit": limit}
+    with names.known(names.segments(slugs)):
+        called = {slug: names.of("segment", slug) for slug in slugs}
     return [
         Entry(
             profile_id=profile,
             key=segment_entered.key_of("segment_entered", slug, at),
             at=gate.now,
-            reason=f"They were in the segment {slug} when the journey was launched.",
+            reason=f"They were in the segment {called[slug]} when the journey was launched.",
             context={"segment": slug},
         )
         for profile, slug, at in _sql.rows("members", params)

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 from foundation.errors import Conflict
 from foundation.wording import exact, plural, readable
-from journeys import entering, reentry
+from journeys import entering, names, reentry
 from journeys import program as programs
 from journeys.kinds import Trigger
 from journeys.matching import Renames
@@ -58,9 +58,11 @@ def explain(profile: Profile, journey: Journey, *, now: datetime) -> Explanation
     if program is None:
         raise Conflict("The journey's version cannot be read by this release.")
     enrollments = list(Enrollment.objects.filter(profile=profile, journey=journey).order_by("entered_at", "id"))
+    with names.known(use for trigger in program.triggers for use in trigger.uses(trigger.given, "")):
+        triggers = [_trigger(trigger, profile, enrollments, now) for trigger in program.triggers]
     checks = [
         _status(journey),
-        *(_trigger(trigger, profile, enrollments, now) for trigger in program.triggers),
+        *triggers,
         _rule(program, journey, enrollments, now),
         *_filter(program, profile, now),
         *_refusals(profile, journey),

@@ -13,7 +13,7 @@ from uuid import UUID
 from django.db.models import QuerySet
 
 from foundation.sql import statements
-from journeys import ending, entering
+from journeys import ending, entering, names
 from journeys.kinds import Entry, triggers
 from journeys.models import Journey, Round
 from journeys.triggers.date import Date
@@ -153,7 +153,8 @@ def start_scheduled(now: datetime) -> int:
     if people:
         # The round is held before the people: whoever else holds one takes no locks of people but this way.
         pulses.lock_all(people)
-        _admit(found, [_scheduled(trigger, profile, found.moment) for profile in people], now)
+        with names.known(names.segments([trigger.segment])):
+            _admit(found, [_scheduled(trigger, profile, found.moment) for profile in people], now)
         found.up_to = people[-1]
     else:
         found.moment, found.up_to, found.next_at = None, None, trigger.following(now)

@@ -5,29 +5,38 @@ from typing import Any
 
 from foundation.pages import Line
 from foundation.wording import plural
-from journeys import kinds, reentry
+from journeys import documents, kinds, reentry
+from journeys import names as called
 from journeys.fields import condition, duration, said
 from journeys.kinds import Arm
 
 
 def lines(document: Mapping[str, Any], standing: Mapping[str, int] | None = None) -> list[Line]:
     """A sound document as indented sentences; `standing` says how many people are at each step now."""
-    return [*_entry(document["entry"]), *_ends(document), *_steps(document["steps"], 0, standing or {})]
+    with called.known(documents.uses(document)):
+        return [*_entry(document["entry"]), *_ends(document), *_steps(document["steps"], 0, standing or {})]
 
 
 def triggers(document: Mapping[str, Any]) -> list[str]:
     """What starts it, as sentences without their beginning: `somebody does “Signed up”`."""
     given = document["entry"]["trigger"]
-    return [kinds.triggers[one["kind"]](one).sentence() for one in (given if isinstance(given, list) else [given])]
+    listed = given if isinstance(given, list) else [given]
+    with called.known(use for one in listed for use in kinds.triggers[one["kind"]].uses(one, "")):
+        return [kinds.triggers[one["kind"]](one).sentence() for one in listed]
 
 
 def names(document: Mapping[str, Any]) -> dict[str, str]:
     """Step key to what happens there; a step's own label comes first."""
-    return {step["key"]: name_of(step) for step in _all(document["steps"])}
+    with called.known(documents.uses(document)):
+        return {step["key"]: name_of(step) for step in _all(document["steps"])}
 
 
 def name_of(step: Mapping[str, Any]) -> str:
-    return str(step.get("label") or _step(step).sentence())
+    if step.get("label"):
+        return str(step["label"])
+    variant = kinds.steps[step["kind"]]
+    with called.known(variant.uses({**step, **dict.fromkeys(variant.arms_in)}, "")):
+        return _step(step).sentence()
 
 
 def _entry(entry: Mapping[str, Any]) -> Iterator[Line]:

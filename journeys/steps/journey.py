@@ -5,9 +5,9 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from journeys import entering
+from journeys import entering, names
 from journeys.answers import Advance, Answer, WaitUntil
-from journeys.fields import Slug
+from journeys.fields import Slug, Use
 from journeys.kinds import Entry, Standing, Step, steps
 from journeys.models import Journey
 from profiles import pulses
@@ -27,13 +27,15 @@ class JourneyStep(Step):
         return str(self.given["slug"])
 
     def sentence(self) -> str:
-        return f"Start the journey {self.slug}"
+        return f"Start the journey {names.of('journey', self.slug)}"
 
     def answer(self, people: Sequence[Standing], at: datetime) -> Mapping[UUID, Answer]:
         # Who enters is decided under the person's lock. Whoever has one now holds enrollments behind it, so that to
         # wait for it here, with enrollments in hand, could be to wait in a circle: those come again in a moment.
         free = pulses.lock(one.profile_id for one in people)
-        done = Advance(reason=f"They were put forward for the journey {self.slug}.")
+        with names.known([Use("", "journey", self.slug)]):
+            name = names.of("journey", self.slug)
+        done = Advance(reason=f"They were put forward for the journey {name}.")
         later = WaitUntil(at + _SHORTLY, "Waits a moment: something else is being done with them.")
         return {one.id: done if one.profile_id in free else later for one in people}
 

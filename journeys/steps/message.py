@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
+from journeys import names
 from journeys.answers import Advance, Answer
 from journeys.fields import Slug, Text, Use, joined
 from journeys.kinds import Standing, Step, steps
@@ -21,7 +22,7 @@ class Message(Step):
     )
 
     def sentence(self) -> str:
-        return f"Send {self.given['template']} by {str(self.given['channel']).replace('_', '-')}"
+        return f"Send {names.of('template', self.given['template'])} by {str(self.given['channel']).replace('_', '-')}"
 
     def answer(self, people: Sequence[Standing], at: datetime) -> Mapping[UUID, Answer]:
         return dict.fromkeys((one.id for one in people), Advance(reason="The message was queued."))

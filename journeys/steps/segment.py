@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from foundation.errors import Conflict, Problem
+from journeys import names
 from journeys.answers import Advance, Answer
 from journeys.fields import Slug
 from journeys.kinds import Standing, Step, steps
@@ -24,7 +25,8 @@ class SegmentStep(Step):
     )
 
     def sentence(self) -> str:
-        return f"Put into the segment {self.given['add']}" if self.adds else f"Take out of the segment {self.slug}"
+        name = names.of("segment", self.slug)
+        return f"Put into the segment {name}" if self.adds else f"Take out of the segment {name}"
 
     @property
     def adds(self) -> bool:
@@ -35,7 +37,9 @@ class SegmentStep(Step):
         return str(self.given["add"] if self.adds else self.given["remove"])
 
     def answer(self, people: Sequence[Standing], at: datetime) -> Mapping[UUID, Answer]:
-        done = f"They were put into the segment {self.slug}." if self.adds else f"They left the segment {self.slug}."
+        with names.known(names.segments([self.slug])):
+            name = names.of("segment", self.slug)
+        done = f"They were put into the segment {name}." if self.adds else f"They left the segment {name}."
         return dict.fromkeys((one.id for one in people), Advance(reason=done))
 
     def perform(self, people: Sequence[Standing], at: datetime) -> None:

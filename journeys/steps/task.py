@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from foundation.errors import Problem
-from journeys import hours, work
+from journeys import hours, names, work
 from journeys.answers import Advance, Answer, WaitFor
 from journeys.fields import Duration, Slug, Text, duration, joined
 from journeys.kinds import Standing, Step, steps
@@ -62,7 +62,7 @@ class TaskStep(Step):
 
     def sentence(self) -> str:
         wait = f", and wait up to {self.patience_said} for what comes of it" if self.outcomes else ""
-        return f"Ask the team {self.given['team']}: {self._spoken()}{wait}"
+        return f"Ask the team {names.of('team', self.given['team'])}: {self._spoken()}{wait}"
 
     def _spoken(self) -> str:
         return " ".join(str(self.given["title"]).replace("{{", "").replace("}}", "").split())

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from foundation.errors import Problem
-from journeys import cron
+from journeys import cron, names
 from journeys.fields import Field, Slug
 from journeys.kinds import Trigger, triggers
 
@@ -34,7 +34,7 @@ class Schedule(Trigger):
         self.segment = str(self.given["segment"])
 
     def sentence(self) -> str:
-        return f"{self.rule}, for those in the segment {self.segment}"
+        return f"{self.rule}, for those in the segment {names.of('segment', self.segment)}"
 
     def following(self, after: datetime) -> datetime | None:
         """The next moment after `after` at which those in the segment enter."""

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
+from journeys import names
 from journeys.fields import Slug
 from journeys.kinds import Entry, Happened, Trigger, triggers
 
@@ -23,7 +24,8 @@ class SegmentEntered(Trigger):
     verb = "came into"
 
     def sentence(self) -> str:
-        return f"somebody {'comes into' if self.entered else 'leaves'} the segment {self.given['slug']}"
+        name = names.of("segment", self.given["slug"])
+        return f"somebody {'comes into' if self.entered else 'leaves'} the segment {name}"
 
     def entries(self, happened: Happened, at: datetime) -> Iterator[Entry]:
         for change in happened.changes:
@@ -32,7 +34,7 @@ class SegmentEntered(Trigger):
                     profile_id=change.profile_id,
                     key=key_of(self.key, change.slug, change.at),
                     at=at,
-                    reason=f"They {self.verb} the segment {change.slug}.",
+                    reason=f"They {self.verb} the segment {names.of('segment', change.slug)}.",
                     context={"segment": change.slug},
                 )
 

@@ -7,7 +7,9 @@ from django.urls import reverse
 
 from journeys import publishing
 from journeys.models import Journey, Refusal, Task
+from messaging import templates
 from profiles.models import Profile
+from segments import definitions
 from staff.models import AuditEntry, Team, User
 from tests.journeys.conftest import Stage, branch, leave, send, wait
 
@@ -151,3 +153,32 @@ def test_staff_finish_tasks_with_the_outcome_as_a_button(stage: Stage, ada: Prof
 
 def test_who_may_only_read_finishes_no_tasks(stage: Stage, ada: Profile) -> None:
     assert signed_in("viewer").get("/admin/journeys/task/").status_code == 403
+
+
+def test_segments_templates_journeys_and_teams_go_by_their_names(stage: Stage, ada: Profile) -> None:
+    Team.objects.create(slug="success", name="Customer success")
+    templates.save(
+        "cart", name="You left something", channel="email", topic="product", subject="Hi",
+        blocks=[{"kind": "text", "text": "Hello."}], now=stage.now,
+    )  # fmt: skip
+    left = {"kind": "event", "name": "cart_left"}
+    definitions.save("left-cart", definition=left, name="Left a cart", status="live", now=stage.now)
+    following = {"entry": {"trigger": {"kind": "manual"}}, "steps": [wait("w")]}
+    publishing.save("next", name="What comes next", document=following, now=stage.now)
+    stage.journey(
+        send("mail", "cart"),
+        {"key": "call", "kind": "task", "title": "Call", "team": "success"},
+        {"key": "go", "kind": "journey", "slug": "next"},
+        wait("pause"),
+        trigger={"kind": "segment_entered", "slug": "left-cart"},
+    )
+    stage.does(ada, "cart_left")
+    stage.rest()
+    assert stage.enrollment(ada).transitions.earliest("id").reason == "They came into the segment Left a cart."
+    shown = text(signed_in("author"), page(Journey.objects.get(slug="onboarding")))
+    for sentence in (
+        "somebody comes into the segment Left a cart", "Send You left something by email",
+        "Ask the team Customer success: Call", "Start the journey What comes next",
+    ):  # fmt: skip
+        assert sentence in shown, sentence
+    assert "put forward for the journey What comes next" in stage.enrollment(ada).transitions.get(step="go").reason
