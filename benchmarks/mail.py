@@ -1,11 +1,15 @@
 """How fast mail goes out, next to a bare loop that sends the same mails and keeps no books.
 
     python -m benchmarks.mail [--mails 2000] [--workers 1] [--profile]
+    python -m benchmarks.mail --caps
 
 Ours is the whole way: queue, claim, judge by every guardrail under the lock on consent, render, commit the intent,
 hand over by SMTP, record the outcome, store the event. The other way is one process with one kept connection, Liquid
 filled in and an EmailMessage built a mail. Both speak to the same SMTP server in another process, on a server that
 writes to the disk before it says yes.
+
+With --caps: how long it takes to judge 5,000 messages against caps, among 400,000 that were sent. On two busy cores: the
+statement 65 ms, all of it 460 ms, most of which is Python that reads 31,000 rows. Dispatch judges 50 at a time.
 """
 
 import argparse
@@ -22,7 +26,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from typing import Any
 
@@ -51,7 +55,12 @@ def main() -> None:
     parser.add_argument("--mails", type=int, default=2_000)
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--profile", action="store_true", help="print where our time goes")
+    parser.add_argument("--caps", action="store_true", help="only judge against caps")
     options = parser.parse_args()
+    if options.caps:
+        with _server():
+            _judge_against_caps()
+        return
     with _server(), _mail_server() as (port, arrived):
         people = _prepare(options.mails, port)
         bare = _timed(lambda: _bare_loop(people, port), options.mails, arrived)
@@ -178,6 +187,60 @@ def _check(mails: int) -> None:
     told = Event.objects.filter(type__name="$message_sent").count()
     if not sent == told == mails:
         raise SystemExit(f"{sent} messages are sent and {told} events say so, and not {mails}")
+
+
+PAST = """
+    INSERT INTO messaging_message (id, idempotency_key, profile_id, channel, topic_id, template_id, journey, step,
+        variant, context, state, reason, evidence, guardrail, address, sender, message_id, subject, html, text,
+        provider_id, attempts, claims, fence, urgent, due_at, queued_at, sending_at, sent_at)
+    SELECT gen_random_uuid(), 'past' || n, md5('person' || 1 + n %% %(people)s)::uuid, 'email', %(topic)s,
+        %(template)s, '', '', '', '{}', 'sent', '', '{}', '', '', '', '', '', '', '', '', 1, 0, 1, false, at, at, at, at
+    FROM generate_series(1, %(messages)s) n, LATERAL (SELECT %(at)s - interval '90 days' * random() AS at WHERE n > 0)
+"""
+
+
+def _judge_against_caps(people: int = 5_000, each: int = 80) -> None:
+    """A person's cap of two a day and three a week: a batch a hundred times as large as any that dispatch judges."""
+    from django.db import connection, transaction
+
+    from consent.models import Preference, Topic
+    from messaging import history, limits, templates
+    from messaging.guardrails.caps import Caps
+    from messaging.judging import ALLOW, Candidate
+    from messaging.limits import Most
+    from messaging.models import Message
+    from profiles.models import Profile
+
+    topic = Topic.objects.create(slug="news", name="News", description="News.", purpose="To tell.", channels=["email"])
+    template = templates.save(
+        "hello", name="Hello", channel="email", topic="news", subject="News", blocks=BLOCKS, now=AT
+    )
+    limits.save(caps=[Most(2, 24), Most(3, 168, channel="email")], now=AT)
+    with connection.cursor() as cursor:
+        cursor.execute(PEOPLE, {"at": AT, "people": people})
+        past = {"people": people, "messages": people * each, "topic": topic.id, "template": template.id, "at": AT}
+        cursor.execute(PAST, past)
+        cursor.execute("ANALYZE")
+    candidates = [
+        Candidate(
+            Message(profile=one, topic=topic, template=template, channel="email", queued_at=AT, due_at=AT),
+            one, topic, one.email or "", None, Preference(profile=one),
+        )
+        for one in Profile.objects.all()
+    ]  # fmt: skip
+    looking_up, judging = [], []
+    params = {"ids": sorted(one.profile.id for one in candidates), "since": AT - timedelta(days=7)}
+    for _ in range(5):
+        with transaction.atomic(), connection.cursor() as cursor:
+            started = time.perf_counter()
+            cursor.execute(f"SELECT count(*) FROM ({history._sql['sent_to_people'].rstrip(';')}) AS found", params)
+            looking_up.append(time.perf_counter() - started)
+            started = time.perf_counter()
+            verdicts = Caps().judge(candidates, AT)
+            judging.append(time.perf_counter() - started)
+    held = sum(verdict != ALLOW for verdict in verdicts.values())
+    print(f"{people:,} messages against two caps, {people * each:,} in the past, {held:,} held")
+    print(f"  the statement {min(looking_up) * 1_000:,.0f} ms, all of it {min(judging) * 1_000:,.0f} ms")
 
 
 # ── What both speak to ───────────────────────────────────────────────────────────────────────────────────────────────

@@ -155,6 +155,9 @@ class SendFields(Fields):
     event = JSONObject(required=False, help_text="What the template may use as `event`.")
     data = JSONObject(required=False, help_text="What the template may use as `data`.")  # type: ignore[assignment]
     expires_at = serializers.DateTimeField(required=False, help_text="After this it is stale and never sent.")
+    priority = serializers.IntegerField(
+        required=False, min_value=-100, max_value=100, help_text="Where a cap leaves one place, the higher gets it; 0."
+    )
 
 
 class MessageFilters(Fields):
@@ -200,6 +203,7 @@ class MessageView(RetrieveModelMixin, MessageList):
                         channel=template.channel,
                         context={name: asked[name] for name in ("event", "data") if name in asked},
                         expires_at=asked.get("expires_at"),
+                        priority=asked.get("priority", 0),
                     )
                 ],
                 now=self.now,

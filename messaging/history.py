@@ -2,9 +2,8 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from foundation.sql import statements
@@ -12,39 +11,48 @@ from messaging.judging import Candidate
 from messaging.models import Message
 
 _PEOPLE, _COMPANIES = 0x0CA1_0010, 0x0CA1_0011  # seeds of locks, so that they are none of other meaning
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _sql = statements("messaging", "limits")
 
 
-@dataclass(frozen=True, slots=True)
-class Sent:
+class Sent(NamedTuple):
     """A message that we committed to send, or are about to (`name` is set for those)."""
 
     id: UUID
     channel: str
     topic_id: int
     template_id: int
-    at: datetime
+    tick: int
+    """When, in microseconds: a batch has thousands of these, and to make a datetime of each takes longest of all."""
     name: str = ""
+
+    @property
+    def at(self) -> datetime:
+        return _EPOCH + timedelta(microseconds=self.tick)
+
+
+def tick_of(at: datetime) -> int:
+    return (at - _EPOCH) // timedelta(microseconds=1)
 
 
 class History:
     """What each person (or company) got, by id; what a batch is about to send is added as it is decided."""
 
     def __init__(self, rows: Iterable[tuple[Any, ...]] = ()) -> None:
-        self._sent: dict[UUID, dict[UUID, Sent]] = defaultdict(dict)
+        """Of rows that begin with whose they are, the oldest first."""
+        self._sent: dict[UUID, list[Sent]] = defaultdict(list)
         for whose, *sent in rows:
-            self._sent[whose][sent[0]] = Sent(*sent)
+            self._sent[whose].append(Sent(*sent))
 
     def of(self, whose: UUID | None, but: UUID) -> list[Sent]:
         """All of theirs but one, the oldest first."""
-        found = self._sent.get(whose, {}) if whose else {}
-        return sorted((one for one in found.values() if one.id != but), key=lambda one: (one.at, one.id))
+        return [one for one in self._sent.get(whose, ()) if one.id != but] if whose else []
 
     def add(self, whose: UUID | None, message: Message, now: datetime) -> None:
         if whose:
-            self._sent[whose][message.id] = Sent(
-                message.id, message.channel, message.topic_id, message.template_id, now, message.template.name
-            )
+            name = message.template.name
+            sent = Sent(message.id, message.channel, message.topic_id, message.template_id, tick_of(now), name)
+            self._sent[whose] = [*self.of(whose, message.id), sent]
 
 
 def of_people(candidates: Sequence[Candidate], since: datetime) -> History:

@@ -66,7 +66,8 @@ def _full(one: Candidate, caps: Sequence[Cap], people: History, companies: Histo
         company = cap.counts == Cap.Counts.ACCOUNT
         past = companies.of(one.profile.account_id, one.id) if company else people.of(one.profile.id, one.id)
         window = timedelta(hours=cap.hours)
-        used = [sent for sent in past if sent.at > now - window and _is_about(cap, sent)]
+        since = history.tick_of(now - window)
+        used = [sent for sent in past if sent.tick > since and _is_about(cap, sent)]
         most = cap.most if company else scaled(cap.most, one.preference)
         if len(used) >= most:
             found.append(_Full(used[len(used) - most].at + window, cap, most, used))
