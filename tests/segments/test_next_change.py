@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from segments.language import parse
 from tests.segments import strategies
-from tests.segments.reference import Frame, matching
+from tests.segments.reference import Frame, holds, matching, moment
 from tests.segments.test_reference import NIGHTLY, thorough, undone
-from tests.segments.world import Done, Someone, settle
+from tests.segments.world import EPOCH, Done, Someone, settle
 
 pytestmark = pytest.mark.django_db
 ALONE = tuple(kind for kind in strategies.KINDS if kind != "top")
@@ -43,12 +43,83 @@ def test_no_answer_changes_before_the_moment_that_was_foreseen(
         for condition, at, steps in asked:
             note(f"{condition} at {at}")
             foreseen = parse(condition).next_changes([one.id for one in people], at=at)
-            assert all(moment > at for moment in foreseen.values())
+            assert all(then > at for then in foreseen.values())
             before = matching(condition, Frame(at, people))
             for step in steps:
                 for person in before ^ matching(condition, Frame(at + step, people)):
                     note(f"{person} changed by {at + step}")
                     assert foreseen[person] <= at + step
+
+
+def moves(leaf: Any) -> bool:
+    return parse(leaf).needs().time
+
+
+# Leaves that time moves, alone or with the opposite of another, which hides nothing.
+moving = st.one_of(
+    *(
+        strategies.leaves(kinds=(kind,)).filter(moves)
+        for kind in ("event", "measure", "recency", "trend", "sequence", "sequence", "message")
+    ),
+    st.builds(
+        lambda name, op, value: {"kind": "attribute", "name": name, "op": op, "value": value},
+        st.sampled_from(["x", "y", "email", "created_at"]),
+        st.sampled_from(["within_last", "more_than_ago", "within_next", "more_than_ahead"]),
+        strategies.durations,
+    ),
+)
+values = st.one_of(strategies.moments().map(lambda at: at.isoformat()), st.sampled_from([1, 2, "pro"]))
+known = st.lists(
+    st.builds(
+        Someone,
+        events=st.lists(
+            st.builds(
+                Done,
+                st.sampled_from(["a", "a", "b", "$message_opened"]),
+                strategies.moments(),
+                st.dictionaries(st.sampled_from(strategies.PROPERTIES), values, max_size=2),
+            ),
+            max_size=7,
+        ),
+        attributes=st.dictionaries(st.sampled_from(["x", "y"]), values, max_size=2),
+    ),
+    min_size=1,
+    max_size=3,
+)
+
+
+def borders(people: list[Someone], at: datetime) -> list[datetime]:
+    """Every moment after `at` at which time alone can change anything."""
+    moments = {done.at for one in people for done in one.events} | {EPOCH}
+    said = [
+        value
+        for one in people
+        for bag in (one.attributes, *(d.properties for d in one.events))
+        for value in bag.values()
+    ]
+    moments |= {read for value in said if (read := moment(value, "UTC"))}
+    lengths = [timedelta(**length) for length in strategies.DURATIONS]
+    shifts = [timedelta(0), *lengths, *(2 * one for one in lengths), *(-one for one in lengths)]
+    return sorted({read + shift for read in moments for shift in shifts if read + shift > at})
+
+
+@settings(parent=thorough, max_examples=3_000 if NIGHTLY else 60)
+@given(people=known, asked=st.lists(moving, min_size=5, max_size=10))
+def test_the_first_change_of_all_never_comes_before_the_moment_that_was_foreseen(
+    people: list[Someone], asked: list[Any]
+) -> None:
+    # Nothing is dated ahead, which would be foreseen whatever else is.
+    at = max([strategies.AT, *(done.at for one in people for done in one.events)])
+    with undone():
+        settle(people)
+        for condition in asked:
+            foreseen = parse(condition).next_changes([one.id for one in people], at=at)
+            for person in people:
+                before = holds(condition, person, Frame(at, people))
+                changed = (b for b in borders([person], at) if holds(condition, person, Frame(b, people)) != before)
+                if first := next(changed, None):
+                    note(f"{condition} of {person} at {at} changes at {first}")
+                    assert at < foreseen[person.id] <= first
 
 
 def once(*ago: int) -> Someone:
