@@ -9,6 +9,7 @@ from typing import Any
 from foundation import wording
 from messaging.building import BLOCKS
 from messaging.editor import shapes
+from messaging.editor.variables import in_words
 from messaging.models import TemplateVersion
 
 _WORDS = re.compile(r"\s+|[^\s]+")
@@ -80,7 +81,7 @@ def words(block: Any) -> str:
             lines.append(str(value))
         else:
             lines.append(f"{shapes.label(variant, name)}: {value}")
-    return "\n".join(lines)
+    return in_words("\n".join(lines))
 
 
 def changed(before: Sequence[Any], after: Sequence[Any]) -> list[Change]:
@@ -135,7 +136,7 @@ def between(before: TemplateVersion | None, subject: str, blocks: Sequence[Any])
     was = before.subject if before else ""
     if was != subject:
         how = "changed" if before else "added"
-        first = [Change("Subject", how, bits(was, subject))]
+        first = [Change("Subject", how, bits(in_words(was), in_words(subject)))]
     else:
         first = []
     return [*first, *changed(before.blocks if before else [], blocks)]

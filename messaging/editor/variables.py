@@ -23,7 +23,9 @@ _COLUMNS = {
 _ACCOUNT = {"name": "Name of the company", "external_id": "Your own id of it"}
 _PRINTED = re.compile(r"\{\{-?\s*(?P<path>[A-Za-z_][\w.\-\[\]'\" $]*?)\s*(?P<rest>\|.*?)?-?\}\}", re.DOTALL)
 _DEFAULT = re.compile(r"\|\s*default\s*:\s*(?:\"(?P<a>[^\"]*)\"|'(?P<b>[^']*)'|(?P<c>[^|]*))")
-_TEST = re.compile(r"\{%-?\s*(?:if|unless|elsif|case)\s+(?P<path>[A-Za-z_][\w.\[\]'\"$]*)")
+_TEST = re.compile(
+    r"\{%-?\s*(?:if|unless|elsif|case)\s+(?P<path>[A-Za-z_][\w.]*(?:\[\s*(?:\"[^\"]*\"|'[^']*')\s*\][\w.]*)*)"
+)
 _STEP = re.compile(r"\.?([A-Za-z_][\w\-]*)|\[\s*(?:\"([^\"]*)\"|'([^']*)')\s*\]")
 
 
@@ -122,6 +124,28 @@ class Catalogue:
             return True
         plain = path.replace(".attributes", "", 1)
         return path in self.by_path or plain in self.by_path or path == root or _deeper(path) in self.by_path
+
+
+_OF = {"account": " of the company", "event": " of what they did", "data": " of the data"}
+_ONLY_DEFAULT = re.compile(r"\|\s*default\s*:\s*(?:\"[^\"|]*\"|'[^'|]*')\s*\Z")
+
+
+def in_words(text: str) -> str:
+    """The text with its values by name, where that says all: `{{ profile.first_name | default: 'you' }}` reads
+    `[First name, else “you”]`. What is worked on further stays as it is written."""
+
+    def worded(found: re.Match[str]) -> str:
+        rest, path = (found["rest"] or "").strip(), spelled(found["path"]) or ""
+        root, _, name = path.partition(".")
+        if not _PLAIN.match(name) or root not in ("profile", *_OF) or (rest and not _ONLY_DEFAULT.match(rest)):
+            return found[0]
+        default = _DEFAULT.search(rest)
+        words = (default["a"] or default["b"] or "") if default else None
+        spoken = _COLUMNS.get(name) if root == "profile" else None
+        used = Used(path, (spoken or wording.spoken(name)) + _OF.get(root, ""), words, True)
+        return f"[{used.said}]"
+
+    return _PRINTED.sub(worded, text)
 
 
 def tested_in(text: str) -> set[str]:
