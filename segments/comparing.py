@@ -258,16 +258,14 @@ class Comparison:
         """The numbers n such that the answer about a whole number changes as that falls from n to n - 1."""
         if self.op in ("is_set", "is_not_set"):
             return []
-        bounds = self.value if self.op == "between" else (self.value,)
-        places = {
-            "gt": lambda low: [floor(low) + 1],
-            "lte": lambda low: [floor(low) + 1],
-            "gte": lambda low: [ceil(low)],
-            "lt": lambda low: [ceil(low)],
-            "between": lambda low, high: [ceil(low), floor(high) + 1],
-            "is": lambda low: [int(low), int(low) + 1] if low == int(low) else [],
-            "is_not": lambda low: [int(low), int(low) + 1] if low == int(low) else [],
-        }[self.op](*bounds)
+        low, high = self.value if self.op == "between" else (self.value, self.value)
+        match self.op:
+            case "gte" | "lt":
+                places = [ceil(low)]
+            case "gt" | "lte":
+                places = [floor(low) + 1]
+            case _:  # from the lower bound to the upper; between two whole numbers lies nothing
+                places = [ceil(low), floor(high) + 1]
         return sorted({place for place in places if 1 <= place < _MOST})
 
     # ── In words ─────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -16,7 +16,13 @@ class Sized(models.Manager["Segment"]):
     def get_queryset(self) -> models.QuerySet["Segment"]:
         come_and_gone = SizeChange.objects.filter(segment_id=models.OuterRef("pk")).values("segment_id")
         since = come_and_gone.annotate(total=models.Sum("n")).values("total")
-        return super().get_queryset().annotate(size=models.F("counted") + Coalesce(models.Subquery(since), 0))
+        return (
+            super()
+            .get_queryset()
+            .annotate(  # type: ignore[no-redef]
+                size=models.F("counted") + Coalesce(models.Subquery(since), 0)
+            )
+        )
 
 
 class Segment(models.Model):

@@ -49,7 +49,7 @@ def tick(now: datetime) -> int:
 def _unforeseen(standing: Standing) -> list[tuple[Live, datetime]]:
     """The segments of which it is not known yet when they change, and as of when they were asked of everybody."""
     waiting = Segment.objects.filter(unforeseen_since__isnull=False, flagged="")
-    since = dict(waiting.values_list("id", "unforeseen_since"))
+    since = {id: at for id, at in waiting.values_list("id", "unforeseen_since") if at is not None}
     return [(one, since[one.id]) for one in standing.live if one.id in since]
 
 
@@ -68,7 +68,7 @@ def _foresee(one: Live, since: datetime) -> None:
 
 def _foresee_some(one: Live, since: datetime, after: UUID) -> UUID | None:
     """The same of those whose ids come next; the last of these, or None if nobody is left."""
-    people = [row[0] for row in _sql.rows("following", {"after": after, "limit": _BATCH})]
+    people: list[UUID] = [row[0] for row in _sql.rows("following", {"after": after, "limit": _BATCH})]
     if not people:
         return None
     q = Question(since, one.condition.names(), among=people)

@@ -233,7 +233,7 @@ def test_sizes_are_true_at_every_moment(ada: Profile, ben: Profile, now: datetim
     pulses.touch([ada.id, ben.id], cause=Pulse.Cause.EVENT, now=now)
     with transaction.atomic():
         membership.refresh(pulses.claim(10, now=now), now=now)
-    listed = Segment.objects.order_by("-size").get()
+    listed = Segment.objects.order_by("-size").get()  # type: ignore[misc]
     assert (listed.size, listed.counted) == (2, 0)
     segment.refresh_from_db()
     assert segment.size == 2
