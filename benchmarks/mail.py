@@ -8,8 +8,8 @@ hand over by SMTP, record the outcome, store the event. The other way is one pro
 filled in and an EmailMessage built a mail. Both speak to the same SMTP server in another process, on a server that
 writes to the disk before it says yes.
 
-With --caps: how long it takes to judge 5,000 messages against caps, among 400,000 that were sent. On two busy cores: the
-statement 65 ms, all of it 460 ms, most of which is Python that reads 31,000 rows. Dispatch judges 50 at a time.
+With --caps: how long it takes to judge 5,000 messages against caps, among 400,000 that were sent. On two busy cores
+the statement takes 65 ms, all of it 460 ms, most of which is Python over 31,000 rows. Dispatch judges 50 at a time.
 """
 
 import argparse

@@ -26,28 +26,30 @@ SET state = 'suppressed', guardrail = 'wanted', reason = %(reason)s, evidence = 
 WHERE enrollment = ANY(%(enrollments)s) AND state IN ('queued', 'deferred');
 
 -- name: claim
--- Takes up what is due in a lane, the longest due first, for a lease: should the worker die, it is due again at its end. What others hold is theirs.
-UPDATE messaging_message AS m
-SET fence = m.fence + 1, attempts = m.attempts + 1, claims = m.claims + 1, due_at = %(until)s
-FROM (
+-- Takes up what is due in a lane, the longest due first, for a lease: should the worker die, it is due again at its end. What others hold is theirs. Found once, and not anew for each row that is looked at.
+WITH due AS MATERIALIZED (
     SELECT id FROM messaging_message
     WHERE state IN ('queued', 'deferred') AND urgent = %(urgent)s AND due_at <= %(now)s AND claims = 0
     ORDER BY due_at LIMIT %(limit)s
     FOR UPDATE SKIP LOCKED
-) AS due
+)
+UPDATE messaging_message AS m
+SET fence = m.fence + 1, attempts = m.attempts + 1, claims = m.claims + 1, due_at = %(until)s
+FROM due
 WHERE m.id = due.id
 RETURNING m.id, m.fence, m.profile_id, m.topic_id, m.channel;
 
 -- name: claim_suspect
 -- Takes up one that was taken up before and of which nothing came: alone, so that if it kills its worker, it harms no other.
-UPDATE messaging_message AS m
-SET fence = m.fence + 1, attempts = m.attempts + 1, claims = m.claims + 1, due_at = %(until)s
-FROM (
+WITH due AS MATERIALIZED (
     SELECT id FROM messaging_message
     WHERE state IN ('queued', 'deferred') AND due_at <= %(now)s AND claims > 0 AND urgent IN (true, false)
     ORDER BY due_at LIMIT 1
     FOR UPDATE SKIP LOCKED
-) AS due
+)
+UPDATE messaging_message AS m
+SET fence = m.fence + 1, attempts = m.attempts + 1, claims = m.claims + 1, due_at = %(until)s
+FROM due
 WHERE m.id = due.id
 RETURNING m.id, m.fence, m.profile_id, m.topic_id, m.channel;
 
@@ -80,14 +82,15 @@ RETURNING m.id;
 
 -- name: dead
 -- What has been in sending for longer than any living worker takes, held: its worker may yet wake up, and its word no longer counts.
-UPDATE messaging_message AS m
-SET fence = m.fence + 1
-FROM (
+WITH due AS MATERIALIZED (
     SELECT id FROM messaging_message
     WHERE state = 'sending' AND sending_at <= %(before)s
     ORDER BY sending_at LIMIT %(limit)s
     FOR UPDATE SKIP LOCKED
-) AS due
+)
+UPDATE messaging_message AS m
+SET fence = m.fence + 1
+FROM due
 WHERE m.id = due.id
 RETURNING m.id, m.fence;
 

@@ -327,9 +327,19 @@ def test_em_11_twenty_workers_and_a_cap_of_two_make_exactly_two(
     assert Message.objects.filter(state="deferred", guardrail="caps").count() == 18
 
 
-def test_what_a_person_got_is_found_by_its_index(db: None, ada: Profile, now: datetime) -> None:
+def test_what_a_person_got_is_found_by_its_index(ada: Profile, write: Write, queue: Queue, now: datetime) -> None:
     from messaging import history
 
+    write()
+    one = queue(ada)
+    old = [
+        Message(
+            idempotency_key=f"old:{n}", profile=ada, channel="email", topic=one.topic, template=one.template,
+            state="sent", due_at=now, queued_at=now, sending_at=now - n * HOUR,
+        )
+        for n in range(2_000)
+    ]  # fmt: skip
+    Message.objects.bulk_create(old)
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan = off")
         params = {"ids": [ada.id], "since": now - 24 * HOUR}
