@@ -218,7 +218,13 @@ def _judge_against_caps(people: int = 5_000, each: int = 80) -> None:
     limits.save(caps=[Most(2, 24), Most(3, 168, channel="email")], now=AT)
     with connection.cursor() as cursor:
         cursor.execute(PEOPLE, {"at": AT, "people": people})
-        past = {"people": people, "messages": people * each, "topic": topic.id, "template": template.id, "at": AT}
+        past: dict[str, Any] = {
+            "people": people,
+            "messages": people * each,
+            "topic": topic.id,
+            "template": template.id,
+            "at": AT,
+        }
         cursor.execute(PAST, past)
         cursor.execute("ANALYZE")
     candidates = [
@@ -229,7 +235,7 @@ def _judge_against_caps(people: int = 5_000, each: int = 80) -> None:
         for one in Profile.objects.all()
     ]  # fmt: skip
     looking_up, judging = [], []
-    params = {"ids": sorted(one.profile.id for one in candidates), "since": AT - timedelta(days=7)}
+    params: dict[str, Any] = {"ids": sorted(one.profile.id for one in candidates), "since": AT - timedelta(days=7)}
     for _ in range(5):
         with transaction.atomic(), connection.cursor() as cursor:
             started = time.perf_counter()

@@ -98,5 +98,5 @@ references: Question[[str, str], list[str]] = Question("references")  # (kind, s
 still_wanted: Question[[Any], dict[Any, str]] = Question("still_wanted")  # (messages) -> {message id: reason it is not}
 links: Question[[Any], dict[Any, dict[str, str]]] = Question("links")  # (profiles) -> {profile id: {name: address}}
 mail_link: Question[[Any], None] = Question("mail_link")  # (profile): send them a fresh link to their page
-mail_notice: Question[[Any, str, dict[str, Any]], None] = Question("mail_notice")  # (profile, kind, values): as asked for
+mail_notice: Question[[Any, str, dict[str, Any]], None] = Question("mail_notice")  # (profile, kind, values)
 panels: Question[[Any, str], list[str]] = Question("panels")  # (profile, place) -> HTML for the customer's pages

@@ -123,6 +123,7 @@ OWNERS_ALONE = {
     "profiles.eventday": "Counts of ours.",
     "profiles.claim": "Ids of messages, as digests.",
     "profiles.pulse": "A queue of ours.",
+    "segments.sizechange": "Counts of ours, on their way to the segment.",
     "journeys.assignment": "Which arm of a split somebody was given; their way tells it.",
     "consent.limit": "Shown with the person.",
     "consent.privacystep": "Shown with the request.",

@@ -8,11 +8,6 @@ FROM (SELECT id FROM segments_segment WHERE status = 'live' UNION ALL SELECT 0 O
 -- Waits until nobody refreshes people in these segments, and keeps others out until the transaction ends.
 SELECT pg_advisory_xact_lock(212992004, id) FROM (SELECT id FROM unnest(%(ids)s::int[]) AS s(id) ORDER BY id OFFSET 0) s;
 
--- name: free
--- Of these segments, those that nobody builds.
-SELECT id FROM (SELECT id FROM unnest(%(ids)s::int[]) AS s(id) ORDER BY id OFFSET 0) s
-WHERE pg_try_advisory_xact_lock_shared(212992004, id);
-
 -- name: members
 -- In which segments these people are.
 SELECT segment_id, array_agg(profile_id) FROM segments_membership
@@ -77,10 +72,6 @@ FROM unnest(%(segments)s::bigint[], %(profiles)s::uuid[], %(causes)s::text[]) AS
 DELETE FROM segments_late
 WHERE profile_id = ANY(%(profiles)s) AND (segment_id IS NULL OR NOT segment_id = ANY(%(but)s::bigint[]))
 RETURNING segment_id, profile_id, cause, entered, at;
-
--- name: waiting_late
--- The people who were put off.
-SELECT DISTINCT segment_id, profile_id FROM segments_late LIMIT 100000;
 
 -- name: empty
 -- Everybody goes from a segment.

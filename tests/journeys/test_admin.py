@@ -1,5 +1,7 @@
 """The screens on journeys, as staff of several roles find them."""
 
+from typing import Any
+
 import pytest
 from django.contrib.auth.models import Group
 from django.test import Client
@@ -136,7 +138,7 @@ def test_an_author_may_not_stop_it(running: Stage) -> None:
 
 def test_staff_finish_tasks_with_the_outcome_as_a_button(stage: Stage, ada: Profile) -> None:
     Team.objects.create(slug="success", name="Customer success")
-    outcomes = [{"key": key, "label": key.title(), "steps": []} for key in ("reached", "missed")]
+    outcomes: list[dict[str, Any]] = [{"key": key, "label": key.title(), "steps": []} for key in ("reached", "missed")]
     stage.journey({"key": "call", "kind": "task", "title": "Call Ada", "team": "success", "outcomes": outcomes})
     stage.does(ada, "signed_up")
     stage.rest()
