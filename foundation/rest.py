@@ -5,7 +5,9 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
+from zoneinfo import ZoneInfo
 
+from django.conf import settings
 from django.core import signing
 from django.db import connection, transaction
 from django.db.models import Q
@@ -33,6 +35,14 @@ class Text(serializers.CharField):
         if not isinstance(data, str):
             self.fail("invalid")
         return data
+
+
+class Moment(serializers.DateTimeField):
+    """A moment that is asked about, in ISO 8601: without a zone in the project's, as a bare date its midnight there."""
+
+    def enforce_timezone(self, value: datetime) -> datetime:
+        self.timezone = ZoneInfo(settings.PROJECT_TIME_ZONE)
+        return super().enforce_timezone(value)
 
 
 class JSONObject(serializers.DictField):

@@ -16,7 +16,7 @@ from rest_framework.response import Response
 
 from foundation import wording
 from foundation.errors import Conflict, Invalid
-from foundation.rest import Fields, JSONObject, Text
+from foundation.rest import Fields, JSONObject, Moment, Text
 from journeys import backtesting, explaining, publishing, simulating, starting, work
 from journeys.api_playing import BacktestFields, FoundFields, PlayedFields, SimulateFields, shown
 from journeys.models import Enrollment, EnrollmentState, Journey, Refusal, Task
@@ -387,7 +387,7 @@ class JourneyExplanationFields(Fields):
 class ExplainFilters(Fields):
     segment = Text(required=False, help_text="The slug of a segment: why they match it, or do not.")
     journey = Text(required=False, help_text="Or of a journey: why they are on it, or are not.")
-    at = serializers.DateTimeField(required=False, help_text="Of a segment: as of this moment; by default now.")
+    at = Moment(required=False, help_text="Of a segment: as of this moment; by default now.")
 
 
 class ExplainView(segments_api.ExplainView):

@@ -15,7 +15,7 @@ from rest_framework.response import Response
 
 from foundation import wording
 from foundation.errors import Conflict, Invalid, Problem
-from foundation.rest import Fields, JSONObject, Text, bounded
+from foundation.rest import Fields, JSONObject, Moment, Text, bounded
 from profiles.api import PROFILE, OfProfile
 from profiles.models import Profile
 from segments import definitions, language, membership
@@ -69,7 +69,7 @@ class RefreshedFields(Fields):
 
 class QuestionFields(Fields):
     definition = JSONObject()
-    at = serializers.DateTimeField(required=False)
+    at = Moment(required=False)
     limit = serializers.IntegerField(required=False, default=20, min_value=0, max_value=definitions.LIMIT)
 
 
@@ -283,7 +283,7 @@ class ExplanationFields(Fields):
 
 class ExplainFilters(Fields):
     segment = Text(help_text="The slug of the segment.")
-    at = serializers.DateTimeField(required=False, help_text="As of this moment; by default now.")
+    at = Moment(required=False, help_text="As of this moment; by default now.")
 
 
 class ExplainView(OfProfile):

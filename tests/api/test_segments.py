@@ -1,13 +1,15 @@
 """Segments over the REST API."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
+from typing import Any
 
 import psycopg
 import pytest
 from django.db import connection
 from rest_framework.test import APIClient
 
+from profiles.ingest import Ours, emit
 from profiles.models import Profile
 from segments.models import Segment
 from staff.models import AuditEntry, User
@@ -216,6 +218,19 @@ class TestPreview:
         assert self._ask(api, definition=TRIAL, at="2026-01-01T00:00:00Z").json()["as_of_now"] == [""]
         nested = {"all": [{"not": TRIAL}, {"kind": "event", "name": "x"}]}
         assert self._ask(api, definition=nested).json()["as_of_now"] == ["all[0].not"]
+
+    def test_a_moment_without_a_zone_is_in_the_projects(self, api: APIClient, ada: Profile, settings: Any) -> None:
+        settings.PROJECT_TIME_ZONE = "Europe/Vienna"
+        did = Ours(ada.id, "$task_done", {}, datetime(2026, 11, 19, 23, 30, tzinfo=UTC), "m-1")
+        emit([did], now=datetime(2026, 11, 24, tzinfo=UTC))
+        asked = {"kind": "event", "name": "$task_done"}
+        for at, count in {
+            "2026-11-20": 0,
+            "2026-11-20T00:29:59": 0,
+            "2026-11-20T00:30": 1,
+            "2026-11-19T23:30Z": 1,
+        }.items():
+            assert self._ask(api, definition=asked, at=at).json()["count"] == count, at
 
     def test_it_changes_nothing_so_reading_is_enough(self, ada: Profile) -> None:
         assert self._ask(client_with("segments:read")).status_code == 200
