@@ -318,7 +318,8 @@ def _unsaid(left_out: Sequence[LeftOut], now: datetime) -> list[LeftOut]:
 
     Claimed last of all, so that whoever waits for such a claim waits for somebody who waits for nobody.
     """
-    links = {f"unlinked {json.dumps(one.fields)}": one for one in left_out if one.once}
+    # Of several in one batch the first is kept, as it would be had they come one by one.
+    links = {f"unlinked {json.dumps(one.fields)}": one for one in reversed(left_out) if one.once}
     won = _claim(links, now)
     return [one for one in left_out if not one.once] + [one for id, one in links.items() if id in won]
 

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from profiles.ingest import Trust, take
@@ -63,7 +63,24 @@ def _one_by_one(batch: list[Any], trust: Trust) -> None:
         take([item], source="key:Test", trust=trust, now=NOW)
 
 
+# A browser may not have its id lead to somebody with earlier traffic; said twice, it is kept as it was first said.
+LINKED_TWICE: list[Any] = [
+    {"messageId": "1", "timestamp": "2026-11-24T10:00:00Z", "type": "track", "event": "Visited", "userId": "u1"},
+    *(
+        {
+            "messageId": hour,
+            "timestamp": f"2026-11-24T{hour}:00:00Z",
+            "type": "identify",
+            "userId": "u1",
+            "anonymousId": "a",
+        }
+        for hour in ("10", "09")
+    ),
+]
+
+
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@example(before=[], batch=LINKED_TWICE, trust=Trust.BROWSER)
 @given(before=st.lists(calls, max_size=6), batch=st.lists(calls, max_size=14), trust=st.sampled_from(Trust))
 def test_a_batch_does_what_its_calls_do_one_by_one(db: None, before: list[Any], batch: list[Any], trust: Trust) -> None:
     def after_some(work: Callable[[list[Any], Trust], None]) -> dict[str, Any]:
