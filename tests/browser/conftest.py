@@ -26,7 +26,7 @@ def browser() -> Iterator[Browser]:
     """One Chromium for all tests of a run; each test has a context of its own."""
     program = which("chromium") or which("chromium-browser") or which("google-chrome")
     if program is None:
-        pytest.skip("no Chromium is on the PATH")
+        pytest.fail("No Chromium is on the PATH: `make test` installs one, and so does the package chromium.")
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-dev-shm-usage"])
         yield chromium
