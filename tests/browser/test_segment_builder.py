@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.test import Client
-from playwright.sync_api import BrowserContext, Page
+from playwright.sync_api import BrowserContext, Page, expect
 
 from foundation import clock
 from foundation.admin import page_of
@@ -251,7 +251,7 @@ def test_conditions_are_moved_by_buttons_and_the_focus_goes_with_them(
     assert kinds(page) == ["account", "attribute", "event", "event"]
     page.get_by_role("button", name="Put condition 1 into a group of its own").click()
     page.get_by_role("group", name="Condition 1 1", exact=True).wait_for()
-    assert page.locator(".s-group").count() == 2
+    expect(page.locator(".s-group")).to_have_count(2)
 
 
 def test_conditions_are_moved_by_dragging(page: Page, staff: Callable[[Page], Page], segment: Segment) -> None:
