@@ -210,6 +210,7 @@ class Limit(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["profile", "kind"], name="one_limit_a_kind")]
+        indexes = [models.Index(fields=["kind", "profile"], name="limits_by_kind")]
 
 
 class PrivacyRequest(models.Model):

@@ -4,8 +4,10 @@ from collections.abc import Iterable
 from datetime import datetime
 from uuid import UUID
 
+from django.db.models import QuerySet
+
 from consent import subjects
-from consent.models import ConsentState, State, Topic
+from consent.models import ConsentState, Limit, State, Topic
 from foundation import clock
 from foundation.sql import statements
 
@@ -44,3 +46,13 @@ def find(keys: Iterable[Key]) -> dict[Key, ConsentState]:
     profiles, topics, channels = [list(column) for column in zip(*keys, strict=True)] or [[], [], []]
     rows = _sql.rows("states", {"profiles": profiles, "topics": topics, "channels": channels})
     return {(row[3], row[0], row[1]): ConsentState.from_db("default", _FIELDS, row[2:]) for row in rows}
+
+
+def restricted() -> QuerySet[Limit, UUID]:
+    """The ids of those whose data is stored and nothing else (article 18), to filter people by: as a subquery."""
+    return Limit.objects.filter(kind=Limit.Kind.RESTRICTED).values_list("profile", flat=True)
+
+
+def objecting() -> QuerySet[Limit, UUID]:
+    """The ids of those who object to marketing, and so to being sorted for it (article 21): as a subquery."""
+    return Limit.objects.filter(kind=Limit.Kind.OBJECTED).values_list("profile", flat=True)
