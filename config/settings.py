@@ -196,6 +196,11 @@ MESSAGE_STALE_HOURS = environment.number("MESSAGE_STALE_HOURS", 48, least=1)
 # What is sent again when nobody knows whether it arrived, as channel:class. The rest waits for a human.
 RESEND_IN_DOUBT = environment.words("RESEND_IN_DOUBT", ["email:transactional"])
 
+# ── Calls to addresses of others (webhooks) ──────────────────────────────────────────────────────────────────────────
+# Whether addresses without TLS may be called. Public places alone are, but for the hosts that are named here.
+OUTGOING_HTTP = environment.flag("OUTGOING_HTTP")
+OUTGOING_HOSTS = environment.words("OUTGOING_HOSTS", [])
+
 # ── Files ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
