@@ -32,7 +32,6 @@ T = TypeVar("T")
 Say = Callable[[str], None]
 
 LIVED = timedelta(days=14)  # what is replayed as if it arrived live
-STEP = timedelta(hours=6)  # how far the clock moves at a time; Cairn comes to rest at each
 _BATCH = 400  # calls in a batch; about 90,000 of the 500,000 bytes that one may have
 _SENDING = 20.0  # seconds that handing over may take: more than a mail server is given
 _PATIENCE = 180.0  # seconds in which something must have been done, or the house is stuck
@@ -43,10 +42,13 @@ _WORDING = "Yes, write to me about news and offers. (Sample data: this consent w
 
 
 class Demo:
-    """One telling, through `door`; `say` gets a sentence for each thing done."""
+    """One telling, through `door`; `say` gets a sentence for each thing done.
 
-    def __init__(self, door: Door, memory: Memory, say: Say) -> None:
-        self.door, self.memory, self.say = door, memory, say
+    `step` is how far the clock moves at a time: Cairn comes to rest at each.
+    """
+
+    def __init__(self, door: Door, memory: Memory, say: Say, step: timedelta) -> None:
+        self.door, self.memory, self.say, self.step = door, memory, say, step
 
     def tell(self) -> None:
         """All of it, or what is left of it."""
@@ -157,11 +159,11 @@ class Demo:
         )
         started, posted, now = time.monotonic(), 0, persistently(clock.wall)
         while self.told_until < now:
-            posted += self._step(recent, min(self.told_until + STEP, now))
+            posted += self._move(recent, min(self.told_until + self.step, now))
         took = time.monotonic() - started
         self.say(f"Lived through the last {LIVED.days} days: {posted:,} calls as they happened, in {took:.1f} s.")
 
-    def _step(self, recent: list[behaviour.Call], until: datetime) -> int:
+    def _move(self, recent: list[behaviour.Call], until: datetime) -> int:
         due = [call for call in recent if self.told_until < behaviour.at_of(call) <= until]
         persistently(lambda: clock.set_to(until))
         wake("journeys.advance")  # some are due by the clock alone; Beat would find them as well

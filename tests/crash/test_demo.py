@@ -25,17 +25,17 @@ from tests.crash.running import Process, descendants, environment, free_port
 
 pytestmark = [pytest.mark.crash, pytest.mark.xdist_group("up")]
 SHARE = 3
-KILLS = 8
+KILLS = 6
 DATA = home.BASE / "playbooks" / "data"
 
 
 class Run:
     """`manage.py demo --once`, its output by line."""
 
-    def __init__(self, folder: Path, **env: str) -> None:
+    def __init__(self, folder: Path, step: int = 6, **env: str) -> None:
         self.folder, self.lines = folder, list[str]()
         self.process = subprocess.Popen(
-            [sys.executable, home.BASE / "manage.py", "demo", "--once", "--share", str(SHARE)],
+            [sys.executable, home.BASE / "manage.py", "demo", "--once", "--share", str(SHARE), "--step", str(step)],
             env=environment(folder, PORT=str(free_port()), **env),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -145,13 +145,13 @@ def home_of_its_own(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_FM21_with_every_wake_up_lost_beat_alone_completes_it(home_of_its_own: Path):
-    with Run(home_of_its_own, CAIRN_WAKE_UPS="off") as run:
+    with Run(home_of_its_own, step=24, CAIRN_WAKE_UPS="off") as run:
         _check(run.ended(), home_of_its_own)
 
 
 def test_killed_at_random_it_ends_with_the_same_counts_and_goes_on_when_run_again(home_of_its_own: Path):
     chance = random.Random(1)
-    with Run(home_of_its_own) as run:
+    with Run(home_of_its_own, step=12) as run:
         killed = 0
         while killed < KILLS and run.process.poll() is None and not run.has_said("Lived through"):
             time.sleep(2)
