@@ -74,7 +74,7 @@ def test_every_screen_of_the_menu_opens_without_an_error(page: Page, shop: datet
     assert len(menu) > 20
     for address in menu:
         page.goto(address)
-        page.wait_for_load_state("networkidle")
+        page.wait_for_function("!document.querySelector('.htmx-request')")
     assert errors == []
 
 

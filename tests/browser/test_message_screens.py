@@ -102,7 +102,7 @@ def sign_in(world: dict[type, Any]) -> Callable[[BrowserContext], None]:
     return give
 
 
-@pytest.mark.parametrize(("width", "dark"), [(1280, False), (1280, True), (375, False)])
+@pytest.mark.parametrize(("width", "dark"), [(1280, False), (375, True)])
 def test_the_screens_open_read_well_and_are_accessible(
     width: int,
     dark: bool,
