@@ -21,6 +21,8 @@ triggers: Family[type["Trigger"]] = Family("triggers", "journeys.triggers")
 
 KEY = Key(name="key", label="Key")
 LABEL = Text(name="label", label="Label", required=False, longest=200)
+NOTE = Text(name="note", label="Note", required=False, longest=2_000)
+"""What staff tell one another about a step; nobody on the journey sees it, and the engine does not know it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,9 @@ class Step:
     key: ClassVar[str]
     label: ClassVar[str]
     example: ClassVar[Mapping[str, Any]]  # a sound one, as a document has it, without its own key
+    icon: ClassVar[str] = "circle"
+    about: ClassVar[str] = ""  # one line for those who choose among kinds
+    fresh: ClassVar[Mapping[str, Any]] = {}  # what a new one begins with; it need not be sound yet
     fields: ClassVar[Sequence[Field]] = ()
     arms_in: ClassVar[Sequence[str]] = ()  # fields that hold an arm, or a list of arms
     without_arms: ClassVar[Collection[str]] = ()  # those of them that may be absent
@@ -107,8 +112,7 @@ class Step:
     @classmethod
     def problems(cls, document: Mapping[str, Any], path: str) -> Iterator[Problem]:
         """What is wrong with the step itself; the steps in its arms are looked at by `journeys.documents`."""
-        yield from check(cls.fields, document, path, also=("key", "kind", "label", *cls.arms_in))
-        yield from LABEL.problems(document["label"], joined(path, "label")) if document.get("label") is not None else ()
+        yield from check((*cls.fields, LABEL, NOTE), document, path, also=("key", "kind", *cls.arms_in))
         for name in cls.arms_in:
             if name in cls.without_arms and document.get(name) is None:
                 continue
@@ -146,8 +150,8 @@ class Step:
 
     @classmethod
     def without_steps(cls, document: Mapping[str, Any]) -> dict[str, Any]:
-        """What the document says of the step, without the steps of its arms."""
-        given = dict(document)
+        """What the document says of the step, without the steps of its arms, and without what staff noted."""
+        given = {name: value for name, value in document.items() if name != "note"}
         for name in cls.arms_in:
             value = given.get(name)
             if isinstance(value, list):
@@ -208,6 +212,8 @@ class Trigger:
     key: ClassVar[str]
     label: ClassVar[str]
     example: ClassVar[Mapping[str, Any]]
+    icon: ClassVar[str] = "bolt"
+    about: ClassVar[str] = ""
     fields: ClassVar[Sequence[Field]] = ()
 
     def __init__(self, given: Mapping[str, Any]) -> None:

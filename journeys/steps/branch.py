@@ -16,6 +16,9 @@ from segments.language import Asked
 class Branch(Step):
     key = "branch"
     label = "Part ways"
+    icon = "call_split"
+    about = "Everybody goes the first way whose condition fits them."
+    fresh = {"arms": [{"key": "yes", "steps": []}, {"key": "no", "label": "Everyone else", "steps": []}]}
     example = {
         "kind": "branch",
         "arms": [

@@ -13,6 +13,8 @@ from journeys.kinds import Standing, Step, steps
 class Exit(Step):
     key = "exit"
     label = "Leave the journey"
+    icon = "logout"
+    about = "Ends the journey for those who come here."
     example = {"kind": "exit", "reason": "Found their way"}
     fields = (Text(name="reason", label="Reason", required=False),)
 

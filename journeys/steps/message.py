@@ -15,6 +15,8 @@ from messaging import outbox
 class Message(Step):
     key = "message"
     label = "Send a message"
+    icon = "mail"
+    about = "Sends an e-mail or another message, if consent and caps allow it."
     example = {"kind": "message", "channel": "email", "template": "welcome"}
     fields = (
         Text(name="channel", label="Channel", longest=20),

@@ -18,6 +18,8 @@ from segments.models import Segment
 class SegmentStep(Step):
     key = "segment"
     label = "Change a segment"
+    icon = "group_add"
+    about = "Puts them into a segment that is filled by hand, or takes them out."
     example = {"kind": "segment", "add": "beta"}
     fields = (
         Slug(name="add", label="Put into", of="segment", required=False),

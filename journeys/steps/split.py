@@ -36,6 +36,14 @@ def bucket(salt: str, unit: object) -> int:
 class Split(Step):
     key = "split"
     label = "Split by chance"
+    icon = "shuffle"
+    about = "Parts people by chance, to compare two ways."
+    fresh = {
+        "arms": [
+            {"key": "a", "label": "A", "weight": 50, "steps": []},
+            {"key": "b", "label": "B", "weight": 50, "steps": []},
+        ]
+    }
     example = {
         "kind": "split",
         "arms": [{"key": "a", "weight": 50, "steps": []}, {"key": "b", "weight": 50, "steps": []}],

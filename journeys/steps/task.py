@@ -37,6 +37,8 @@ class Liquid(Text):
 class TaskStep(Step):
     key = "task"
     label = "A task for somebody"
+    icon = "assignment_ind"
+    about = "Asks a team to do something, such as a call, and may wait for what comes of it."
     example = {
         "kind": "task",
         "title": "Call {{ profile.first_name }}",

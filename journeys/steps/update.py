@@ -37,6 +37,8 @@ class Values(Field):
 class Update(Step):
     key = "update"
     label = "Set values"
+    icon = "edit_note"
+    about = "Writes values into their profile."
     example = {"kind": "update", "set": {"stage": "onboarded"}}
     fields = (Values(name="set", label="Values"),)
 

@@ -64,6 +64,9 @@ class Date(Field):
 class Wait(Step):
     key = "wait"
     label = "Wait"
+    icon = "hourglass_empty"
+    about = "Waits for a while, until a time of day, or until a date of theirs."
+    fresh = {"for": {"days": 2}}
     example = {"kind": "wait", "for": {"days": 2}}
     fields = (
         Duration(name="for", label="For", required=False),

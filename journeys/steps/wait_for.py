@@ -28,6 +28,9 @@ class LookBack(Field):
 class WaitForStep(Step):
     key = "wait_for"
     label = "Wait for something"
+    icon = "notifications_active"
+    about = "Waits until they do something, and goes on without it after a while."
+    fresh = {"arms": [{"key": "did", "steps": []}], "timeout": {"after": {"days": 3}, "key": "nothing", "steps": []}}
     example = {
         "kind": "wait_for",
         "arms": [{"key": "paid", "name": "invoice_paid", "steps": []}],

@@ -7,6 +7,8 @@ from journeys.kinds import Trigger, triggers
 class Api(Trigger):
     key = "api"
     label = "A call of the API"
+    icon = "api"
+    about = "Your own program puts people on it."
     example = {"kind": "api"}
 
     def sentence(self) -> str:

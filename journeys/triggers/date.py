@@ -31,6 +31,8 @@ class YesNo(Field):
 class Date(Trigger):
     key = "date"
     label = "A date of theirs"
+    icon = "event"
+    about = "A date that is known of them comes near, such as the end of their trial."
     example = {"kind": "date", "attribute": "renews_at", "offset": {"days": -30}, "time": "09:00"}
     fields = (
         Text(name="attribute", label="Value", longest=255),

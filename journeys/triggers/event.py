@@ -12,6 +12,8 @@ from journeys.kinds import Entry, Happened, Trigger, triggers
 class Event(Trigger):
     key = "event"
     label = "Somebody does something"
+    icon = "bolt"
+    about = "They do something, such as signing up."
     example = {"kind": "event", "name": "signed_up"}
     fields = (Names(name="name", label="Event"), Where(name="where", label="Where", required=False))
 

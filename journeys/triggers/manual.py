@@ -7,6 +7,8 @@ from journeys.kinds import Trigger, triggers
 class Manual(Trigger):
     key = "manual"
     label = "A member of staff"
+    icon = "front_hand"
+    about = "A colleague puts people on it."
     example = {"kind": "manual"}
 
     def sentence(self) -> str:

@@ -26,6 +26,8 @@ class Cron(Field):
 class Schedule(Trigger):
     key = "schedule"
     label = "A rule of time"
+    icon = "schedule"
+    about = "Again and again, for everybody in a segment."
     example = {"kind": "schedule", "segment": "active", "cron": "0 9 * * 1"}
     fields = (Slug(name="segment", label="Segment", of="segment"), Cron(name="cron", label="When"))
 

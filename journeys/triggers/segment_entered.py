@@ -18,6 +18,8 @@ def key_of(kind: str, slug: str, at: datetime) -> str:
 class SegmentEntered(Trigger):
     key = "segment_entered"
     label = "Somebody comes into a segment"
+    icon = "login"
+    about = "They come into a segment."
     example: ClassVar[Mapping[str, Any]] = {"kind": "segment_entered", "slug": "active"}
     fields = (Slug(name="slug", label="Segment", of="segment"),)
     entered = True

@@ -8,6 +8,8 @@ from journeys.triggers.segment_entered import SegmentEntered
 class SegmentLeft(SegmentEntered):
     key = "segment_left"
     label = "Somebody leaves a segment"
+    icon = "logout"
+    about = "They leave a segment."
     example = {"kind": "segment_left", "slug": "active"}
     entered = False
     verb = "left"
