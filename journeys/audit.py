@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from foundation.sql import statements
+from journeys import numbers
 from journeys.walking import BACKOFF
 
 _sql = statements("journeys", "audit")
@@ -16,8 +17,12 @@ def breaches(now: datetime) -> list[str]:
     Who should have gone on more than an hour ago is one: the loops do not run, or somebody is held up.
     """
     params: dict[str, Any] = {"now": now, "most": len(BACKOFF) + 1}
-    return [
+    found = [
         f"The enrollment {enrollment} {what}."
         for name in (*_ALWAYS, "late")
         for enrollment, what in _sql.rows(name, params)
+    ]
+    return [
+        *found,
+        *(f"The numbers of the journey {slug} are not what counting gives." for slug in numbers.miscounted()),
     ]

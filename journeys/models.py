@@ -284,6 +284,34 @@ class Appointment(models.Model):
         constraints = [models.UniqueConstraint(fields=["round", "profile"], name="one_appointment_a_person")]
 
 
+class Tally(models.Model):
+    """Counts of journeys, as they come and summed up. Triggers of the database write it, `journeys.numbers` reads it.
+
+    By the version, and by the day (UTC) on which the people entered who are counted.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    journey_id = models.BigIntegerField()
+    version_id = models.BigIntegerField()
+    day = models.DateField()
+    step = models.CharField(max_length=100, help_text="Empty where the whole journey is meant.")
+    arm = models.CharField(max_length=100)
+    what = models.CharField(max_length=12)
+    n = models.BigIntegerField()
+    settled = models.BooleanField(help_text="Whether it is the sum, or on its way there.")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["journey_id", "version_id", "day", "step", "arm", "what"],
+                condition=Q(settled=True),
+                include=["n"],
+                name="one_sum_a_count",
+            )
+        ]
+        indexes = [models.Index(fields=["journey_id"], condition=Q(settled=False), name="counts_on_their_way")]
+
+
 class Attempt(models.Model):
     """People whom a worker has in hand, so that a dead one leaves word of whom it had. See `journeys.attempts`."""
 
@@ -297,3 +325,41 @@ class Attempt(models.Model):
     tried = models.BooleanField(default=True, help_text="Whether it was begun since it was split off.")
     times = models.PositiveSmallIntegerField(default=1)
     at = models.DateTimeField()
+
+
+class Revision(models.Model):
+    """The draft as it was at some moment while it was drawn: undo, redo and merging go by these. The newest are kept."""
+
+    class Kind(models.TextChoices):
+        FOUND = "found", "As it was found"  # begun, published or changed by something other than the editor
+        EDIT = "edit", "Edited"
+        UNDO = "undo", "Taken back"
+        REDO = "redo", "Done again"
+
+    id = models.BigAutoField(primary_key=True)
+    journey = models.ForeignKey(Journey, on_delete=models.CASCADE, related_name="revisions", db_index=False)
+    number = models.PositiveIntegerField()
+    kind = models.CharField(max_length=5, choices=Kind, default=Kind.EDIT)
+    document = models.JSONField()
+    author = models.CharField(max_length=150)
+    at = models.DateTimeField()
+    what = models.TextField(help_text="What was done, in a sentence.")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["journey", "number"], name="one_revision_a_number")]
+
+    def __str__(self) -> str:
+        return f"{self.number}: {self.what}"
+
+
+class Presence(models.Model):
+    """Who has a journey open in the editor: when last heard of, and at which step."""
+
+    id = models.BigAutoField(primary_key=True)
+    journey = models.ForeignKey(Journey, on_delete=models.CASCADE, related_name="+", db_index=False)
+    who = models.CharField(max_length=150)
+    step = models.CharField(max_length=100, blank=True)
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["journey", "who"], name="one_presence_a_journey")]

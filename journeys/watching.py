@@ -9,7 +9,7 @@ from django.db import transaction
 from foundation.errors import Conflict
 from foundation.sql import statements
 from foundation.wording import amount, plural
-from journeys import ending, publishing
+from journeys import ending, numbers, publishing
 from journeys import program as programs
 from journeys.models import Journey
 from journeys.walking import Traveller, Walk, read
@@ -23,7 +23,8 @@ _sql = statements("journeys", "watching")
 
 
 def tick(now: datetime) -> int:
-    """Pauses what does harm, and ends what time has ended; how many journeys and people that were."""
+    """Pauses what does harm, and ends what time has ended; how many journeys and people that were. Sums counts up."""
+    numbers.settle(now)
     return pause_harmful(now) + sweep(now)
 
 

@@ -137,8 +137,11 @@ OWNERS_ALONE = {
     "segments.watch": "When time next matters, a queue of ours.",
     "segments.late": "A queue of ours.",
     "journeys.round": "When time next matters, a plan of ours.",
+    "journeys.tally": "Counts of ours; the page of the journey shows them.",
     "journeys.attempt": "A record of ours on what is under way.",
     "journeys.appointment": "When time next matters, a plan of ours.",
+    "journeys.revision": "Steps back from a draft, for undo; the versions tell what was published.",
+    "journeys.presence": "Who has a journey open in the editor.",
 }
 
 
