@@ -100,3 +100,4 @@ links: Question[[Any], dict[Any, dict[str, str]]] = Question("links")  # (profil
 mail_link: Question[[Any], None] = Question("mail_link")  # (profile): send them a fresh link to their page
 mail_notice: Question[[Any, str, dict[str, Any]], None] = Question("mail_notice")  # (profile, kind, values)
 panels: Question[[Any, str], list[str]] = Question("panels")  # (profile, place) -> HTML for the customer's pages
+inbound: Question[[Any, Any], str] = Question("inbound")  # (foundation.inbound.Inbound, now) -> what was done
