@@ -39,7 +39,7 @@ class StepNumbers:
     left: int = 0
     """Whose journey ended here: by the step itself, by goal or exit, or because they were taken off."""
     failed: int = 0
-    """Who was parked here with an error."""
+    """Who is parked here with an error."""
     arms: dict[str, ArmNumbers] = field(default_factory=dict)
 
     @property
@@ -93,6 +93,8 @@ def _add(found: Numbers, step: str, arm: str, what: str, n: int) -> None:
         place.waiting += n
         found.active += n
         return
+    if what == "failed":
+        found.failed += n
     setattr(place, what, getattr(place, what) + n)
     if arm:
         way = place.arms.setdefault(arm, ArmNumbers())

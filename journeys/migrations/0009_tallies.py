@@ -4,7 +4,7 @@ from django.db import migrations, models
 from django.db.models import Q
 
 COUNT = """
--- Where people stand and how it ended for them, for whole journeys and (of those on the way) for steps.
+-- Where people stand, on the way or parked, and how it ended for the others.
 CREATE FUNCTION journeys_count_enrollments() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF TG_OP = 'UPDATE' THEN
@@ -12,10 +12,10 @@ BEGIN
         SELECT c.journey_id, c.version_id, c.day, c.step, '', c.what, sum(c.n), false
         FROM (
             SELECT journey_id, version_id, (entered_at AT TIME ZONE 'UTC')::date AS day,
-                   CASE state WHEN 'active' THEN step ELSE '' END AS step, state AS what, 1 AS n FROM fresh
+                   CASE WHEN state IN ('active', 'failed') THEN step ELSE '' END AS step, state AS what, 1 AS n FROM fresh
             UNION ALL
             SELECT journey_id, version_id, (entered_at AT TIME ZONE 'UTC')::date,
-                   CASE state WHEN 'active' THEN step ELSE '' END, state, -1 FROM gone
+                   CASE WHEN state IN ('active', 'failed') THEN step ELSE '' END, state, -1 FROM gone
             UNION ALL
             SELECT journey_id, version_id, (entered_at AT TIME ZONE 'UTC')::date, '', 'converted', 1
             FROM fresh WHERE converted_at IS NOT NULL
@@ -40,7 +40,7 @@ BEGIN
     ELSIF TG_OP = 'INSERT' THEN
         INSERT INTO journeys_tally (journey_id, version_id, day, step, arm, what, n, settled)
         SELECT journey_id, version_id, (entered_at AT TIME ZONE 'UTC')::date,
-               CASE state WHEN 'active' THEN step ELSE '' END, '', state, count(*), false
+               CASE WHEN state IN ('active', 'failed') THEN step ELSE '' END, '', state, count(*), false
         FROM fresh GROUP BY journey_id, version_id, 3, 4, state
         UNION ALL
         SELECT journey_id, version_id, (entered_at AT TIME ZONE 'UTC')::date, '', '', 'converted', count(*), false
@@ -48,7 +48,7 @@ BEGIN
     ELSE
         INSERT INTO journeys_tally (journey_id, version_id, day, step, arm, what, n, settled)
         SELECT journey_id, version_id, (entered_at AT TIME ZONE 'UTC')::date,
-               CASE state WHEN 'active' THEN step ELSE '' END, '', state, -count(*), false
+               CASE WHEN state IN ('active', 'failed') THEN step ELSE '' END, '', state, -count(*), false
         FROM gone GROUP BY journey_id, version_id, 3, 4, state
         UNION ALL
         SELECT journey_id, version_id, (entered_at AT TIME ZONE 'UTC')::date, '', '', 'converted', -count(*), false
@@ -61,7 +61,7 @@ END $$;
 CREATE FUNCTION journeys_counted(answer text, before_goal boolean) RETURNS SETOF text LANGUAGE sql IMMUTABLE AS $$
     SELECT w.what FROM (VALUES
         ('entered', answer = 'entered'), ('passed', answer = 'advance'), ('left', answer IN ('leave', 'ended')),
-        ('failed', answer = 'failed'), ('converted', answer = 'advance' AND before_goal)
+        ('converted', answer = 'advance' AND before_goal)
     ) AS w(what, counts) WHERE w.counts
 $$;
 CREATE FUNCTION journeys_count_transitions() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -92,7 +92,7 @@ ALTER TABLE journeys_tally SET (autovacuum_vacuum_scale_factor = 0.05, autovacuu
 
 INSERT INTO journeys_tally (journey_id, version_id, day, step, arm, what, n, settled)
 SELECT journey_id, version_id, (entered_at AT TIME ZONE 'UTC')::date,
-       CASE state WHEN 'active' THEN step ELSE '' END, '', state, count(*), true
+       CASE WHEN state IN ('active', 'failed') THEN step ELSE '' END, '', state, count(*), true
 FROM journeys_enrollment GROUP BY journey_id, version_id, 3, 4, state
 UNION ALL
 SELECT journey_id, version_id, (entered_at AT TIME ZONE 'UTC')::date, '', '', 'converted', count(*), true

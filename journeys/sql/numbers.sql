@@ -40,7 +40,7 @@ FROM (
     SELECT journey_id, step, what, n FROM journeys_tally
     WHERE NOT settled AND journey_id = ANY(%(journeys)s::bigint[])
 ) AS t
-WHERE step = '' OR what = 'active'
+WHERE step = '' OR what IN ('active', 'failed')
 GROUP BY journey_id, what
 HAVING sum(n) <> 0;
 
@@ -48,7 +48,7 @@ HAVING sum(n) <> 0;
 -- Journeys whose counts are not what counting everybody again gives.
 WITH counted AS (
     SELECT journey_id, version_id, (entered_at AT TIME ZONE 'UTC')::date AS day,
-           CASE state WHEN 'active' THEN step ELSE '' END AS step, '' AS arm, state AS what, count(*) AS n
+           CASE WHEN state IN ('active', 'failed') THEN step ELSE '' END AS step, '' AS arm, state AS what, count(*) AS n
     FROM journeys_enrollment GROUP BY 1, 2, 3, 4, state
     UNION ALL
     SELECT journey_id, version_id, (entered_at AT TIME ZONE 'UTC')::date, '', '', 'converted', count(*)

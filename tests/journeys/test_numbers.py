@@ -31,8 +31,10 @@ def plain(journey: Journey, version: Any = None, since: Any = None) -> numbers.N
         if mine:
             setattr(found, one.state, getattr(found, one.state) + 1)
             found.converted += one.converted_at is not None
-            if one.state == "active":
-                found.steps.setdefault(one.step, numbers.StepNumbers()).waiting += 1
+            if one.state in ("active", "failed"):
+                step = found.steps.setdefault(one.step, numbers.StepNumbers())
+                step.waiting += one.state == "active"
+                step.failed += one.state == "failed"
         for told in Transition.objects.filter(enrollment=one):
             if version is None or told.version_id == version.pk:
                 _count(found, told, one)
@@ -40,7 +42,7 @@ def plain(journey: Journey, version: Any = None, since: Any = None) -> numbers.N
 
 
 def _count(found: numbers.Numbers, told: Transition, one: Enrollment) -> None:
-    said = {"advance": "passed", "leave": "left", "ended": "left", "failed": "failed"}.get(told.answer)
+    said = {"advance": "passed", "leave": "left", "ended": "left"}.get(told.answer)
     found.entered += told.answer == "entered"
     if not said:
         return
