@@ -47,7 +47,7 @@ def save(slug: str, *, name: str, document: Any, description: str = "", reason: 
         Journey.objects.bulk_create(
             [Journey(slug=slug, name=name.strip(), description=description, created_at=now)], ignore_conflicts=True
         )
-        journey = _held(slug)
+        journey = hold(slug)
         fresh = not journey.versions.exists()
         renamed = (journey.name, journey.description) != (name.strip(), description)
         journey.name, journey.description = name.strip(), description
@@ -61,6 +61,46 @@ def save(slug: str, *, name: str, document: Any, description: str = "", reason: 
                 f"{'Made' if fresh else 'Changed the draft of'} the journey {journey.name}.",
                 reason=reason,
             )
+    return journey
+
+
+def begin(slug: str, *, name: str, document: Any, now: datetime) -> Journey:
+    """Makes a journey that is only begun: its draft need not be sound yet. `Conflict` where there is one already."""
+    problems = [
+        *([] if _SLUG.match(slug) and len(slug) <= 100 else [_BAD_SLUG]),
+        *_text("name", name, 200, required=True),
+    ]
+    if problems:
+        raise Invalid(problems)
+    with transaction.atomic():
+        if Journey.objects.filter(slug=slug).exists():
+            raise Conflict(f"There is a journey {slug!r} already.")
+        journey = Journey.objects.create(slug=slug, name=name.strip(), created_at=now)
+        _draft(journey, document, "", now)
+        audit.record("create", "journey", slug, f"Made the journey {journey.name}.")
+    return journey
+
+
+def sketch(journey: Journey, document: Any, *, what: str, now: datetime) -> None:
+    """Keeps the draft while somebody draws it, finished or not, of a journey that the caller holds.
+
+    Whatever is missing is asked when it is published.
+    """
+    if _draft(journey, document, "", now):
+        audit.record("change", "journey", journey.slug, f"Changed the draft of the journey {journey.name}: {what}")
+
+
+def rename(slug: str, *, name: str, description: str, now: datetime) -> Journey:
+    """Calls a journey something else; its slug stays, since others rely on it."""
+    problems = [*_text("name", name, 200, required=True), *_text("description", description, 5_000, required=False)]
+    if problems:
+        raise Invalid(problems)
+    with transaction.atomic():
+        journey = hold(slug)
+        if (journey.name, journey.description) != (name.strip(), description):
+            before, journey.name, journey.description = journey.name, name.strip(), description
+            journey.save(update_fields=["name", "description"])
+            audit.record("change", "journey", slug, f"Called the journey {before} {journey.name}.")
     return journey
 
 
@@ -102,7 +142,7 @@ def _text(path: str, value: Any, longest: int, *, required: bool) -> list[Proble
     return []
 
 
-def _held(slug: str) -> Journey:
+def hold(slug: str) -> Journey:
     """The journey, held against others who change it; entries go on meanwhile, as they only point at it."""
     found = (
         Journey.objects.select_for_update(of=("self",), no_key=True).select_related("version").filter(slug=slug).first()
@@ -121,7 +161,7 @@ def publish(slug: str, *, include_members: bool = False, reason: str = "", now: 
     changes, but that a stopped journey is live again. A paused one stays paused.
     """
     with transaction.atomic():
-        journey = _held(slug)
+        journey = hold(slug)
         version = draft_of(journey) or journey.version
         if version is None:
             raise Conflict(f"The journey {journey.name} has no draft to publish.")
@@ -249,7 +289,7 @@ def pause(slug: str, *, reason: str = "", by_itself: bool = False, now: datetime
     `by_itself`: nobody says so but the journey, for the `reason`, which its page shows.
     """
     with transaction.atomic():
-        journey = _held(slug)
+        journey = hold(slug)
         if journey.status != Journey.Status.LIVE:
             raise Conflict(f"The journey {journey.name} is {_said(journey)}; only a live one can be paused.")
         journey.status, journey.paused_at = Journey.Status.PAUSED, now
@@ -264,7 +304,7 @@ def resume(slug: str, *, shift: bool = False, reason: str = "", now: datetime) -
     """Goes on after a pause. Waits went on meanwhile, and those who are late go on at a ramp; with `shift` waits stood
     still, and everybody goes on as much later as the pause was long."""
     with transaction.atomic():
-        journey = _held(slug)
+        journey = hold(slug)
         if journey.status != Journey.Status.PAUSED:
             raise Conflict(f"The journey {journey.name} is {_said(journey)}; only a paused one can be resumed.")
         length = now - (journey.paused_at or now)
@@ -283,7 +323,7 @@ def resume(slug: str, *, shift: bool = False, reason: str = "", now: datetime) -
 def stop(slug: str, *, reason: str = "", now: datetime) -> Journey:
     """Ends it for everybody: nobody enters and nothing is sent from now on; the engine takes people off in batches."""
     with transaction.atomic():
-        journey = _held(slug)
+        journey = hold(slug)
         if journey.status not in (Journey.Status.LIVE, Journey.Status.PAUSED):
             raise Conflict(f"The journey {journey.name} is {_said(journey)}; only one that runs can be stopped.")
         journey.status, journey.paused_at, journey.entering_after = Journey.Status.STOPPED, None, None
@@ -298,7 +338,7 @@ def stop(slug: str, *, reason: str = "", now: datetime) -> Journey:
 def delete(slug: str, *, reason: str = "", now: datetime) -> None:
     """Deletes a journey that was never published; one that was has a story, and can only be stopped."""
     with transaction.atomic():
-        journey = _held(slug)
+        journey = hold(slug)
         if journey.version is not None:
             raise Conflict(f"The journey {journey.name} was published, and its story stays: stop it instead.")
         journey.delete()
