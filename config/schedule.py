@@ -33,6 +33,7 @@ SCHEDULE = (
     Entry("segments.sweep", 5, "Has the people looked at whose segments change because time passed."),
     Entry("profiles.observe", 60, "Keeps the numbers of the data catalogue."),
     Entry("profiles.forget", 3600, "Drops message ids and undo data that are past their time."),
+    Entry("consent.expire", 60, "Writes down which consents have run out."),
     Entry("consent.forget", 3600, "Drops sign-ups that nobody confirmed, and what else of consent is past its time."),
     Entry("staff.forget", 3600, "Drops remembered answers of the API that are past their time."),
 )

@@ -191,6 +191,8 @@ DEFAULT_FROM_EMAIL = environment.text("DEFAULT_FROM_EMAIL", "Cairn <hello@exampl
 POSTAL_ADDRESS = environment.text("POSTAL_ADDRESS").replace("\\n", "\n")
 # Whether links say that they were followed: only those of people who agreed to the topic `tracking`.
 TRACK_LINKS = environment.flag("TRACK_LINKS", True)
+# The attribute of people that holds the day of their birth, for topics from some age on.
+BIRTHDAY_ATTRIBUTE = environment.text("BIRTHDAY_ATTRIBUTE", "birthday")
 # A message that could not go out for this long is stale and never does; transactional ones are tried for five days.
 MESSAGE_STALE_HOURS = environment.number("MESSAGE_STALE_HOURS", 48, least=1)
 # What is sent again when nobody knows whether it arrived, as channel:class. The rest waits for a human.

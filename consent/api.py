@@ -1,6 +1,6 @@
 """Topics, and what a person agreed to, over the REST API."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import QuerySet
@@ -36,6 +36,22 @@ class TopicFields(Fields):
     )
     double_opt_in = serializers.BooleanField(
         required=False, default=False, help_text="A yes counts once the person confirmed it by the mail that they get."
+    )
+    valid_months = serializers.IntegerField(
+        required=False,
+        allow_null=True,
+        default=None,
+        min_value=1,
+        max_value=topics.LONGEST_VALID,
+        help_text="How many months a yes counts, from the day that it was said.",
+    )
+    min_age = serializers.IntegerField(
+        required=False,
+        allow_null=True,
+        default=None,
+        min_value=1,
+        max_value=topics.OLDEST,
+        help_text="From what age on. Whose age is unknown gets nothing.",
     )
     channels = serializers.ListField(child=Text(max_length=20), min_length=1)
     archived = serializers.BooleanField(read_only=True)
@@ -119,6 +135,15 @@ class EvidenceFields(Fields):
     source = Text(max_length=200, help_text="Where: the form, the page, the call.")  # type: ignore[assignment]
 
 
+class ImpliedFields(Fields):
+    """What a yes that nobody said is implied by: it counts for 24 months after a purchase, 6 after an inquiry."""
+
+    kind = serializers.ChoiceField(ConsentRecord.Implied.choices)
+    event = Text(max_length=200, help_text="Which: the id of the order, or of the inquiry.")
+    at = serializers.DateTimeField(help_text="When they bought or asked.")
+    opt_out_offered = serializers.BooleanField(help_text="That they could say no when they gave their address.")
+
+
 class AskedFields(Fields):
     """A yes that the person is to confirm by mail: no consent before that."""
 
@@ -133,9 +158,24 @@ class ConsentFields(Fields):
     channel = Text(max_length=20, help_text='A channel of the topic; "*" with the topic "*" only.')
     state = serializers.ChoiceField(State.choices)
     since = serializers.DateTimeField(read_only=True)
+    expires_at = serializers.DateTimeField(
+        required=False, allow_null=True, help_text="Until when a yes counts, if that is sooner than its topic says."
+    )
+    implied_by = ImpliedFields(
+        write_only=True,
+        required=False,
+        allow_null=True,
+        help_text="Where nobody said yes, and a purchase or an inquiry stands for it.",
+    )
     evidence = EvidenceFields(
         write_only=True, required=False, allow_null=True, help_text="Needed to turn a refusal into a consent."
     )
+
+    def to_representation(self, instance: ConsentState) -> Any:
+        now = self.context["view"].now
+        if instance.state == State.GRANTED and instance.expires_at is not None and instance.expires_at <= now:
+            instance.state, instance.since = State.EXPIRED, instance.expires_at
+        return super().to_representation(instance)
 
 
 class ConsentView(ListModelMixin, OfProfile):
@@ -169,9 +209,9 @@ class ConsentView(ListModelMixin, OfProfile):
 
     def _to_confirm(self, choice: Choice) -> Response | None:
         """Where a yes is to be confirmed first: what was asked for. A no that stands takes evidence all the same."""
-        stands = states.of([self.profile.id], choice.topic, choice.channel).get(self.profile.id)
+        stands = states.of([self.profile.id], choice.topic, choice.channel, now=self.now).get(self.profile.id)
         state = stands.state if stands else None
-        if choice.state != State.GRANTED or state == State.GRANTED:
+        if choice.state != State.GRANTED or state == State.GRANTED or choice.implied:
             return None
         if state == State.DENIED and not choice.evidence:
             return None  # the ledger refuses it
@@ -188,8 +228,18 @@ class ConsentView(ListModelMixin, OfProfile):
         told = {"topic": choice.topic, "channel": choice.channel, "state": "requested", "since": asked.asked_at}
         return Response(AskedFields(told).data, status=202)
 
-    def _choice(self, topic: str, channel: str, state: str, evidence: dict[str, Any] | None = None) -> Choice:
+    def _choice(
+        self,
+        topic: str,
+        channel: str,
+        state: str,
+        evidence: dict[str, Any] | None = None,
+        expires_at: datetime | None = None,
+        implied_by: dict[str, Any] | None = None,
+    ) -> Choice:
         self._check(topic, channel)
+        if implied_by:
+            return self._implied(topic, channel, state, evidence, expires_at, **implied_by)
         proof = evidence or {}
         if proof and proof["at"] > self.now + _CLOCKS_DIFFER:
             raise Invalid.at("evidence.at", "This lies in the future; send the time at which they agreed.")
@@ -203,6 +253,26 @@ class ConsentView(ListModelMixin, OfProfile):
             wording=proof.get("wording", ""),
             locale=proof.get("locale", ""),
             evidence={"source": proof["source"], "at": proof["at"].isoformat()} if proof else None,
+            expires_at=expires_at,
+        )
+
+    def _implied(
+        self, topic: str, channel: str, state: str, evidence: object, expires_at: datetime | None, **by: Any
+    ) -> Choice:
+        if evidence:
+            raise Invalid.at("evidence", "This goes with a yes that they said; leave it out, or leave out implied_by.")
+        if by["at"] > self.now + _CLOCKS_DIFFER:
+            raise Invalid.at("implied_by.at", "This lies in the future; send the time at which they bought or asked.")
+        return Choice(
+            profile_id=self.profile.id,
+            topic=topic,
+            channel=channel,
+            state=state,
+            source=ConsentRecord.Source.API,
+            occurred_at=by["at"],
+            evidence={"event": by["event"], "at": by["at"].isoformat(), "opt_out_offered": by["opt_out_offered"]},
+            expires_at=expires_at,
+            implied=by["kind"],
         )
 
     def _check(self, topic: str, channel: str) -> None:

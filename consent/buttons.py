@@ -53,9 +53,14 @@ def press(posted: Mapping[str, str], visit: Visit, now: datetime) -> Said:
 
 def _save(posted: Mapping[str, str], visit: Visit, page: Page, now: datetime) -> Said:
     wished = forms.wishes(posted, preferences.zone_of(page.profile, page.preference), now)
+    if not page.asks_birth:
+        wished.pop("born_on", None)
+    wanted = forms.choices(posted, page.keys)
+    if visit.fresh:
+        page.check_ages(wanted, wished.get("born_on"))
     act = choosing.choose(
         page.profile,
-        forms.choices(posted, page.keys),
+        wanted,
         seen=posted.get("seen", ""),
         may_agree=visit.fresh,
         words=page.words,

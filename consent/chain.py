@@ -26,6 +26,8 @@ HASHED = (
     "recorded_at",
     "previous",
 )
+# Younger than the ledger: a row that has none of them is hashed as it was before there were any.
+IF_ANY = ("expires_at", "implied")
 _encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
 
 
@@ -36,12 +38,13 @@ def canonical(value: Any) -> bytes:
 
 def link(record: ConsentRecord) -> str:
     """The hash of a row: SHA-256 over the canonical JSON of all its fields, the hash of the row before among them."""
-    return digest(getattr(record, name) for name in HASHED)
+    return digest(getattr(record, name) for name in (*HASHED, *IF_ANY))
 
 
 def digest(values: Iterable[Any]) -> str:
-    """The same, of the fields' values in the order of `HASHED`."""
-    return hashlib.sha256(canonical(dict(zip(HASHED, map(_plain, values), strict=True)))).hexdigest()
+    """The same, of the fields' values in the order of `HASHED` and `IF_ANY`."""
+    named = zip((*HASHED, *IF_ANY), map(_plain, values), strict=True)
+    return hashlib.sha256(canonical({name: v for name, v in named if name in HASHED or v})).hexdigest()
 
 
 def salt() -> str:

@@ -60,7 +60,7 @@ def choose(
     """Records what differs from what stands. A refusal counts at once, whatever link or page it came by."""
     with transaction.atomic():
         subjects.lock_to_write([profile.id], now)
-        asked = _sorted(profile, wanted, seen, may_agree, words)
+        asked = _sorted(profile, wanted, seen, may_agree, words, now)
         if asked.requested:
             _request(profile, asked.requested, words, now)
         rows = _rows(ledger.record(asked.choices, now=now))
@@ -112,8 +112,10 @@ def undo(token: str, *, page: str, words: Wordings, now: datetime) -> tuple[Prof
     return subject.profile, _act(rows, now)
 
 
-def _sorted(profile: Profile, wanted: Mapping[Key, str], seen: str, may_agree: bool, words: Wordings) -> _Asked:
-    standing = states.find((profile.id, *key) for key in wanted)
+def _sorted(
+    profile: Profile, wanted: Mapping[Key, str], seen: str, may_agree: bool, words: Wordings, now: datetime
+) -> _Asked:
+    standing = states.find(((profile.id, *key) for key in wanted), now=now)
     newer = _newer_than(seen, [found.record for found in standing.values()])
     to_confirm = set(Topic.objects.filter(double_opt_in=True).values_list("slug", flat=True))
     asked = _Asked()
@@ -165,7 +167,9 @@ def _reversed(subject: Subject, first: int, last: int, page: str, words: Wording
             continue
         key = (row.topic, row.channel)
         before = folded(
-            Decision(r.id, r.state, r.occurred_at) for r in rows if r.seq < first and (r.topic, r.channel) == key
+            Decision(r.id, r.state, r.occurred_at, r.expires_at)
+            for r in rows
+            if r.seq < first and (r.topic, r.channel) == key
         )
         state = _before(row, before.state if before else None, bases)
         if state != row.state:
@@ -175,7 +179,7 @@ def _reversed(subject: Subject, first: int, last: int, page: str, words: Wording
 def _before(row: ConsentRecord, before: str | None, bases: Mapping[str, str]) -> str:
     """What stood before the row, in the two words that the ledger has for it."""
     if before is not None:
-        return before
+        return State.DENIED if before == State.EXPIRED else before  # what ran out comes back by a yes of their own only
     # They had said nothing. That is a yes only where it was never needed: a refusal of everything is lifted so, too.
     silent = row.topic == EVERYTHING or bases.get(row.topic, Topic.Basis.CONSENT) != Topic.Basis.CONSENT
     return State.GRANTED if silent else State.DENIED

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from consent import preferences
 from consent.choosing import Key
-from consent.models import State
+from consent.models import DECISIONS
 from foundation.errors import Invalid, Problem
 
 WISHES = ("intensity", "hours_from", "hours_to", "time_zone", "language")
@@ -17,7 +17,7 @@ WISHES = ("intensity", "hours_from", "hours_to", "time_zone", "language")
 
 def choices(posted: Mapping[str, str], keys: Mapping[str, Key]) -> dict[Key, str]:
     """What was answered to each question that there is; what was left open is left out."""
-    return {key: posted[field] for field, key in keys.items() if posted.get(field) in State.values}
+    return {key: posted[field] for field, key in keys.items() if posted.get(field) in DECISIONS}
 
 
 def wishes(posted: Mapping[str, str], zone: ZoneInfo, now: datetime) -> dict[str, Any]:
@@ -37,9 +37,21 @@ def wishes(posted: Mapping[str, str], zone: ZoneInfo, now: datetime) -> dict[str
             problems.append(Problem("pause", _("Write the day as in 2027-01-31.")))
         except Invalid:
             problems.append(Problem("pause", _("Choose how long the pause is to be, and for a day also which.")))
+    if posted.get("born_on"):
+        read["born_on"] = birth(posted["born_on"])
+        if read["born_on"] is None:
+            problems.append(Problem("born_on", _("Write the day of your birth as in 1990-01-31.")))
     if problems:
         raise Invalid(problems)
     return read
+
+
+def birth(text: str) -> date | None:
+    """The day that somebody wrote; None if it is none."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None
 
 
 def _hour(text: str) -> time | None:

@@ -7,6 +7,7 @@ from django.db.models import Count, Min, Sum
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from consent.models import Preference
 from consent.wordings import day
 from foundation.wording import spoken
 from profiles.models import EventDay, Profile
@@ -47,6 +48,8 @@ def _columns(profile: Profile) -> Iterator[tuple[str, str | None]]:
     yield _("Telephone"), profile.phone
     yield _("Name"), " ".join(filter(None, (profile.first_name, profile.last_name)))
     yield _("Company"), str(profile.account) if profile.account else None
+    wishes = Preference.objects.filter(profile=profile).first()
+    yield _("Your date of birth"), wishes.born_on.isoformat() if wishes and wishes.born_on else None
 
 
 def _behaviour(profile: Profile) -> Iterator[Held]:

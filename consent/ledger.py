@@ -9,9 +9,18 @@ from uuid import UUID, uuid4
 
 from django.db import transaction
 
-from consent import chain, subjects
+from consent import chain, subjects, validity
 from consent.fold import Decision, Standing, fold
-from consent.models import ConsentEvidence, ConsentRecord, ConsentState, RefusedUpgrade, State, Topic, Wording
+from consent.models import (
+    DECISIONS,
+    ConsentEvidence,
+    ConsentRecord,
+    ConsentState,
+    RefusedUpgrade,
+    State,
+    Topic,
+    Wording,
+)
 from foundation.errors import Invalid, Problem
 from foundation.sql import statements
 from profiles import pulses
@@ -29,7 +38,8 @@ class Choice:
     """What a person decided, or what somebody says that they did.
 
     `wording` is the text they were shown, kept for ever and by digest; `evidence` is what else proves it, kept to the
-    minimum and erasable. `occurred_at` is when, if that is not now.
+    minimum and erasable. `occurred_at` is when, if that is not now. `expires_at` is until when a yes counts, if that is
+    sooner than its topic says. `implied`: nobody said yes; a purchase or an inquiry of `occurred_at` stands for it.
     """
 
     profile_id: UUID
@@ -43,6 +53,8 @@ class Choice:
     version: str = ""
     evidence: dict[str, Any] | None = None
     message: UUID | None = None
+    expires_at: datetime | None = None
+    implied: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +76,7 @@ def record(choices: Sequence[Choice], *, now: datetime) -> list[Outcome]:
 
     Nobody but the person can turn a refusal into a consent: such a choice is refused, and the attempt is kept.
     A choice that stands already adds nothing, unless it is a consent that brings evidence which is not there yet.
+    A consent that ran out is as much the person's to renew; that it ran out is written down before anything else.
     A refusal of everything (`EVERYTHING`) also takes back each consent that stands within its reach.
     """
     _check(choices)
@@ -74,16 +87,31 @@ def record(choices: Sequence[Choice], *, now: datetime) -> list[Outcome]:
     return outcomes
 
 
+def run_out(profile_ids: Sequence[UUID], *, now: datetime) -> int:
+    """Writes down which consents of these people have run out by now, once each; returns how many."""
+    with transaction.atomic():
+        book = _Book(profile_ids, now)
+        for profile in book.refs:
+            book.run_out(profile)
+        book.write()
+    return len(book.records)
+
+
 def by_the_person(choice: Choice) -> bool:
     """Whether the choice is the person's own act: on our pages, or through the API with evidence of it."""
+    if choice.implied:
+        return False
     return choice.source in (Source.PAGE, Source.DOUBLE_OPT_IN) or bool(choice.source == Source.API and choice.evidence)
 
 
-def _overturns(consent: Choice, refusal: Standing) -> bool:
-    """Only what the person did after they refused; evidence of what they agreed to before is no such act."""
-    if consent.source == Source.API and consent.occurred_at is not None and consent.occurred_at <= refusal.at:
+def _overturns(consent: Choice, standing: Standing) -> bool:
+    """Only what the person did after they refused; evidence of what they agreed to before is no such act.
+
+    What ran out, a new purchase or inquiry renews, too.
+    """
+    if consent.source == Source.API and consent.occurred_at is not None and consent.occurred_at <= standing.at:
         return False
-    return by_the_person(consent)
+    return by_the_person(consent) or bool(consent.implied and standing.state == State.EXPIRED)
 
 
 def _check(choices: Sequence[Choice]) -> None:
@@ -98,8 +126,12 @@ def _check(choices: Sequence[Choice]) -> None:
 
 
 def _wrong_with(choice: Choice, topics: set[str]) -> Iterator[tuple[str, str]]:
-    if choice.state not in State.values:
+    if choice.state not in DECISIONS and not (choice.state == State.EXPIRED and choice.source == Source.MERGE):
         yield "state", f"must be granted or denied, not {choice.state!r}"
+    if choice.expires_at is not None and choice.state != State.GRANTED:
+        yield "expires_at", "goes with a yes only; leave it out"
+    if choice.implied:
+        yield from _wrong_with_implied(choice)
     if choice.source not in Source.values:
         yield "source", f"must be one of {', '.join(Source.values)}"
     if not (0 < len(choice.channel) <= _CHANNEL_LENGTH):
@@ -118,6 +150,19 @@ def _wrong_with(choice: Choice, topics: set[str]) -> Iterator[tuple[str, str]]:
         yield "topic", f"there is no topic {choice.topic!r}; make it first, or name another"
 
 
+def _wrong_with_implied(choice: Choice) -> Iterator[tuple[str, str]]:
+    """CO-11: what nobody said needs what it is implied by, and that they could say no when they gave their address."""
+    if choice.implied not in ConsentRecord.Implied.values:
+        yield "implied", f"must be one of {', '.join(ConsentRecord.Implied.values)}"
+    if choice.state != State.GRANTED or choice.source != Source.API or choice.occurred_at is None:
+        yield "implied", "goes with a yes that a program brings, and with the time of what it is implied by"
+    evidence = choice.evidence or {}
+    if not evidence.get("event"):
+        yield "evidence.event", "must name the purchase or inquiry, such as the id of the order"
+    if evidence.get("opt_out_offered") is not True:
+        yield "evidence.opt_out_offered", "must be true: they could say no when they gave their address"
+
+
 _Key = tuple[UUID, str, str]
 
 
@@ -129,12 +174,16 @@ class _Book:
         self.refs = subjects.lock_to_write(profile_ids, now)
         people = list(self.refs)
         self.standing: dict[_Key, Standing] = {
-            (profile, topic, channel): Standing(state, since, record, at)
-            for profile, topic, channel, state, record, since, at in _sql.rows("standing", {"profiles": people})
+            (profile, topic, channel): Standing(state, since, record, at, expires_at)
+            for profile, topic, channel, state, record, since, at, expires_at in _sql.rows(
+                "standing", {"profiles": people}
+            )
         }
         self.before = dict(self.standing)
         self.heads = {ref: (seq, digest) for ref, seq, digest in _sql.rows("heads", {"refs": list(self.refs.values())})}
-        self.transactional = set(Topic.objects.filter(transactional=True).values_list("slug", flat=True))
+        topics = list(Topic.objects.values_list("slug", "transactional", "valid_months"))
+        self.transactional = {slug for slug, transactional, _ in topics if transactional}
+        self.months = {slug: months for slug, _, months in topics}
         self.known = self._evidence_held()
         self.records: list[ConsentRecord] = []
         self.evidence: list[ConsentEvidence] = []
@@ -149,31 +198,62 @@ class _Book:
     def take(self, choice: Choice) -> Outcome:
         if choice.profile_id not in self.refs:
             return Outcome(choice, "gone", None, "Nobody is known by this id (any more).")
+        self.run_out(choice.profile_id)
         key = (choice.profile_id, choice.topic, choice.channel)
-        if choice.state == State.GRANTED and (refusal := self._refusal(key)) and not _overturns(choice, refusal):
-            return self._refuse(choice)
+        if choice.state == State.GRANTED and (against := self._against(key)) and not _overturns(choice, against):
+            return self._refuse(choice, against)
         rows = [self._take(each) for each in (choice, *self._within_reach(choice)) if self._adds(each)]
         standing = self.standing[key]
         return Outcome(choice, "recorded" if rows else "unchanged", standing.state, rows=tuple(rows))
+
+    def run_out(self, profile: UUID) -> None:
+        """Writes down which of their consents have run out, as of when they did."""
+        for (person, topic, channel), standing in sorted(self.standing.items(), key=itemgetter(0)):
+            if person == profile and standing.has_run_out(self.now):
+                self._take(
+                    Choice(
+                        profile_id=person,
+                        topic=topic,
+                        channel=channel,
+                        state=State.EXPIRED,
+                        source=Source.EXPIRY,
+                        occurred_at=standing.expires_at,
+                    )
+                )
 
     def _take(self, choice: Choice) -> ConsentRecord:
         key = (choice.profile_id, choice.topic, choice.channel)
         if choice.source == Source.MERGE:
             self.merged.add(choice.profile_id)
         row = self._append(choice, self._time(choice))
-        self.standing[key] = fold(self.standing.get(key), Decision(row.id, row.state, row.occurred_at))
+        self.standing[key] = fold(self.standing.get(key), Decision(row.id, row.state, row.occurred_at, row.expires_at))
         return row
 
     def _adds(self, choice: Choice) -> bool:
         standing = self.standing.get((choice.profile_id, choice.topic, choice.channel))
         if standing is None or standing.state != choice.state:
             return True
+        if choice.implied and not self._outlasts(choice, standing):
+            return False  # they have said as much themselves, or more lately
+        if choice.source == Source.MERGE:
+            return choice.expires_at != standing.expires_at
         # A refusal needs no more proof than itself.
         return (
             choice.state == State.GRANTED
             and bool(choice.evidence)
             and self.known.get(standing.record) != choice.evidence
         )
+
+    def _outlasts(self, choice: Choice, standing: Standing) -> bool:
+        end = self._end(choice, self._time(choice))
+        return standing.expires_at is not None and end is not None and end > standing.expires_at
+
+    def _end(self, choice: Choice, at: datetime) -> datetime | None:
+        """Until when it counts. A merge takes over what was said, and says nothing new."""
+        if choice.state != State.GRANTED or choice.source == Source.MERGE:
+            return choice.expires_at
+        months = self.months.get(choice.topic)
+        return validity.until(at, months=months, implied=choice.implied, named=choice.expires_at)
 
     def _within_reach(self, choice: Choice) -> list[Choice]:
         """The consents to single topics that a refusal of everything takes back.
@@ -186,23 +266,29 @@ class _Book:
             replace(choice, topic=topic, channel=channel)
             for (profile, topic, channel), standing in sorted(self.standing.items(), key=itemgetter(0))
             if profile == choice.profile_id
-            and standing.state == State.GRANTED
+            and standing.state != State.DENIED
+            and topic != EVERYTHING
             and choice.channel in (channel, EVERYTHING)
             and topic not in self.transactional
         ]
 
-    def _refusal(self, key: _Key) -> Standing | None:
-        """What they refused that bears on the key, the topic itself or everything; None if nothing."""
+    def _against(self, key: _Key) -> Standing | None:
+        """What stands against a yes: a no to the topic or to everything, or that it ran out; None if nothing."""
         profile, topic, channel = key
         wider = (
             [] if topic in self.transactional else [(profile, EVERYTHING, channel), (profile, EVERYTHING, EVERYTHING)]
         )
-        standing = next((found for each in [key, *wider] if (found := self.standing.get(each))), None)
-        return standing if standing is not None and standing.state == State.DENIED else None
+        own, *others = [self.standing.get(each) for each in [key, *wider]] if wider else [self.standing.get(key)]
+        if own is not None and own.state != State.EXPIRED:
+            return own if own.state == State.DENIED else None
+        refused = next((found for found in others if found), None)
+        return refused if refused is not None and refused.state == State.DENIED else own
 
-    def _refuse(self, choice: Choice) -> Outcome:
+    def _refuse(self, choice: Choice, against: Standing) -> Outcome:
+        ran_out = against.state == State.EXPIRED
         reason = (
-            f"They said no to {choice.topic} by {choice.channel}. Only they can take that back: "
+            f"{'Their yes' if ran_out else 'They said no'} to {choice.topic} by {choice.channel}"
+            f"{' ran out' if ran_out else ''}. Only they can {'renew it' if ran_out else 'take that back'}: "
             f"on their preference page, or through the API with evidence of what they did since."
         )
         self.refused.append(
@@ -216,14 +302,17 @@ class _Book:
                 reason=reason,
             )
         )
-        return Outcome(choice, "refused", State.DENIED, reason)
+        return Outcome(choice, "refused", against.state, reason)
 
     def _time(self, choice: Choice) -> datetime:
         if choice.occurred_at is not None:
             return min(choice.occurred_at, self.now)
         # What is done now comes after what stood before, even while the clock stands still; within one call it does
         # not, so that of a yes and a no in one breath the no wins.
-        before = self.before.get((choice.profile_id, choice.topic, choice.channel))
+        key = (choice.profile_id, choice.topic, choice.channel)
+        before, stands = self.before.get(key), self.standing.get(key)
+        if before is not None and stands is not None and stands.state == State.EXPIRED:
+            before = stands
         return max(self.now, before.at + timedelta(microseconds=1)) if before else self.now
 
     def _append(self, choice: Choice, occurred_at: datetime) -> ConsentRecord:
@@ -244,6 +333,8 @@ class _Book:
             occurred_at=occurred_at,
             recorded_at=self.now,
             previous=previous,
+            expires_at=self._end(choice, occurred_at),
+            implied=choice.implied,
         )
         row.evidence = self._commit_to(choice.evidence, row.id)
         row.hash = chain.link(row)
@@ -278,7 +369,7 @@ class _Book:
             [_row(key, self.standing[key]) for key in changed],
             update_conflicts=True,
             unique_fields=["profile", "topic", "channel"],
-            update_fields=["state", "record", "since"],
+            update_fields=["state", "record", "since", "expires_at"],
         )
         self._tell(changed)
 
@@ -304,4 +395,5 @@ def _row(key: _Key, standing: Standing) -> ConsentState:
         state=standing.state,
         record=standing.record,
         since=standing.since,
+        expires_at=standing.expires_at,
     )

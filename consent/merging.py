@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 from uuid import UUID
 
 from consent import ledger, subjects, verification
+from consent.fold import RESTRICTIVE
 from consent.ledger import EVERYTHING, Choice
 from consent.models import ConsentRecord, State, Topic
 from foundation import clock, registry
@@ -13,8 +14,17 @@ from foundation.sql import statements
 
 _sql = statements("consent", "merging")
 
-Choices = dict[tuple[str, str], tuple[str, datetime]]
-"""By topic and channel: the state, and since when."""
+
+class Said(NamedTuple):
+    """A state, since when, and until when."""
+
+    state: str
+    since: datetime
+    expires_at: datetime | None = None
+
+
+Choices = dict[tuple[str, str], Said]
+"""By topic and channel."""
 
 
 class Pair(Protocol):
@@ -42,7 +52,7 @@ def absorb(merges: Sequence[Pair]) -> None:
         return
     now = clock.now()
     subjects.lock_to_write([*into, *into.values()], now)
-    ledger.record(list(_choices(into)), now=now)
+    ledger.record(list(_choices(into, now)), now=now)
     moved = {"survivors": list(into.values()), "absorbed": list(into)}
     for statement in ("subjects", "refused", "preferences"):
         _sql.run(statement, moved)
@@ -67,52 +77,65 @@ def part(survivor_id: UUID, absorbed_id: UUID) -> None:
             source=ConsentRecord.Source.MERGE,
             occurred_at=since,
         )
-        for _, topic, channel, state, since in _sql.rows("choices", {"profiles": [survivor_id]})
+        for _, topic, channel, state, since, _ in _sql.rows("choices", {"profiles": [survivor_id], "now": now})
         if state == State.DENIED
     ]
     ledger.record(refusals, now=now)
 
 
-def _choices(into: dict[UUID, UUID]) -> Iterable[Choice]:
+def _choices(into: dict[UUID, UUID], now: datetime) -> Iterable[Choice]:
     transactional = set(Topic.objects.filter(transactional=True).values_list("slug", flat=True))
     everybody: dict[UUID, Choices] = {person: {} for person in (*into, *into.values())}
-    for profile, topic, channel, state, since in _sql.rows("choices", {"profiles": list(everybody)}):
-        everybody[profile][topic, channel] = state, since
+    for profile, topic, channel, *found in _sql.rows("choices", {"profiles": list(everybody), "now": now}):
+        everybody[profile][topic, channel] = Said(*found)
     for absorbed, survivor in into.items():
         before = everybody[survivor]
         merged = most_restrictive(before, everybody[absorbed], transactional)
         everybody[survivor] = {**before, **merged}
         # Consents first: behind a refusal of everything they would count as an attempt to undo it.
-        for (topic, channel), (state, since) in sorted(merged.items(), key=lambda item: item[1][0] == State.DENIED):
+        for (topic, channel), said in sorted(merged.items(), key=lambda item: item[1].state == State.DENIED):
             yield Choice(
                 profile_id=survivor,
                 topic=topic,
                 channel=channel,
-                state=state,
+                state=said.state,
                 source=ConsentRecord.Source.MERGE,
-                occurred_at=since,
+                # A consent that lasts less long narrows the one that stands, from now on.
+                occurred_at=None if (own := before.get((topic, channel))) and own.state == said.state else said.since,
+                expires_at=said.expires_at if said.state == State.GRANTED else None,
             )
 
 
 def most_restrictive(mine: Choices, theirs: Choices, transactional: Iterable[str] = ()) -> Choices:
-    """What changes in `mine`: what either refused is refused, what one alone agreed to is agreed to."""
+    """What changes in `mine`: what either refused is refused, else what ran out for either has run out, and what one
+    alone agreed to is agreed to; of two consents the one that runs out first.
+    """
     always = set(transactional)
     changes: Choices = {}
     for key in sorted({*mine, *theirs}):
         both = [found for choices in (mine, theirs) if (found := _that_counts(choices, key, always))]
         if key[0] == EVERYTHING:
-            both = [found for found in both if found[0] == State.DENIED]
-        strictest = next((found for found in both if found[0] == State.DENIED), both[0] if both else None)
+            both = [found for found in both if found.state == State.DENIED]
+        strictest = min(both, key=_restrictive, default=None)
         own = mine.get(key)
-        silent = own is None and (key not in theirs or theirs[key][0] != (strictest or ("",))[0])
-        if strictest and not silent and (own is None or own[0] != strictest[0]):
+        silent = own is None and (key not in theirs or strictest is None or theirs[key].state != strictest.state)
+        if strictest and not silent and (own is None or _says(own) != _says(strictest)):
             changes[key] = strictest
     return changes
 
 
-def _that_counts(choices: Choices, key: tuple[str, str], always: set[str]) -> tuple[str, datetime] | None:
+def _says(said: Said) -> tuple[str, datetime | None]:
+    return said.state, said.expires_at
+
+
+def _restrictive(said: Said) -> tuple[int, bool, float]:
+    end = said.expires_at
+    return RESTRICTIVE.index(State(said.state)), end is None, end.timestamp() if end else 0.0
+
+
+def _that_counts(choices: Choices, key: tuple[str, str], always: set[str]) -> Said | None:
     topic, channel = key
     wider = [] if topic in always else [(EVERYTHING, channel), (EVERYTHING, EVERYTHING)]
     if own := choices.get(key):
         return own
-    return next((found for each in wider if (found := choices.get(each)) and found[0] == State.DENIED), None)
+    return next((found for each in wider if (found := choices.get(each)) and found.state == State.DENIED), None)

@@ -29,6 +29,12 @@ class Topic(models.Model):
     double_opt_in = models.BooleanField(
         default=False, help_text="A yes on a page, on a form or by a program counts once it was confirmed by email."
     )
+    valid_months = models.PositiveSmallIntegerField(
+        null=True, blank=True, help_text="How long a yes counts; empty: until it is taken back."
+    )
+    min_age = models.PositiveSmallIntegerField(
+        null=True, blank=True, help_text="From what age on; empty: for everybody. Whose age is unknown gets nothing."
+    )
     channels = models.JSONField(default=list, help_text="Channel keys it may use.")
     archived = models.BooleanField(default=False)
 
@@ -68,6 +74,11 @@ class Wording(models.Model):
 class State(models.TextChoices):
     GRANTED = "granted", "Agreed"
     DENIED = "denied", "Declined"
+    EXPIRED = "expired", "Ran out"
+
+
+DECISIONS = (State.GRANTED, State.DENIED)
+"""What somebody can say. That a yes ran out nobody says: time does."""
 
 
 class ConsentRecord(models.Model):
@@ -83,6 +94,12 @@ class ConsentRecord(models.Model):
         MERGE = "merge", "Merge of two profiles"
         COMPLAINT = "complaint", "Complaint"
         JOURNEY = "journey", "Journey"
+        REPLY = "reply", "Reply by message"
+        EXPIRY = "expiry", "Passing of time"
+
+    class Implied(models.TextChoices):
+        PURCHASE = "purchase", "A purchase"
+        INQUIRY = "inquiry", "An inquiry"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     subject_ref = models.UUIDField()
@@ -102,10 +119,25 @@ class ConsentRecord(models.Model):
     recorded_at = models.DateTimeField()
     previous = models.CharField(max_length=64)
     hash = models.CharField(max_length=64)
+    expires_at = models.DateTimeField(null=True, blank=True, help_text="Until when a yes counts; for ever if empty.")
+    implied = models.CharField(
+        max_length=10, choices=Implied, blank=True, default="", db_default="", help_text="By what, if nobody said it."
+    )
 
     class Meta:
         verbose_name = "decision"
-        constraints = [models.UniqueConstraint(fields=["subject_ref", "seq"], name="one_chain_a_subject")]
+        constraints = [
+            models.UniqueConstraint(fields=["subject_ref", "seq"], name="one_chain_a_subject"),
+            models.CheckConstraint(
+                condition=models.Q(expires_at=None) | models.Q(state="granted"), name="only_a_yes_runs_out"
+            ),
+            # What nobody said is worth only what proves it, and for a time.
+            models.CheckConstraint(
+                condition=models.Q(implied="")
+                | (models.Q(state="granted", expires_at__isnull=False) & ~models.Q(evidence="")),
+                name="implied_is_proven_and_runs_out",
+            ),
+        ]
         indexes = [models.Index(fields=["-recorded_at"], name="decisions_newest_first")]
 
 
@@ -131,6 +163,7 @@ class ConsentState(models.Model):
     state = models.CharField(max_length=10, choices=State)
     record = models.UUIDField()
     since = models.DateTimeField()
+    expires_at = models.DateTimeField(null=True, blank=True, help_text="Until when a yes counts; for ever if empty.")
 
     class Meta:
         verbose_name = "choice"
@@ -138,6 +171,12 @@ class ConsentState(models.Model):
         indexes = [
             models.Index(fields=["-since"], name="choices_newest_first"),
             models.Index(fields=["topic", "channel", "state"], name="who_chose_what"),
+            # Few run out, and fewer are about to: the loop finds them here.
+            models.Index(
+                fields=["expires_at"],
+                condition=models.Q(state="granted", expires_at__isnull=False),
+                name="choices_that_run_out",
+            ),
         ]
 
 
@@ -207,6 +246,7 @@ class Limit(models.Model):
     profile = models.ForeignKey(Profile, on_delete=models.CASCADE, related_name="limits")
     kind = models.CharField(max_length=12, choices=Kind)
     since = models.DateTimeField()
+    reason = models.TextField(blank=True, default="", db_default="", help_text="Why it was set.")
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["profile", "kind"], name="one_limit_a_kind")]
@@ -239,6 +279,9 @@ class PrivacyRequest(models.Model):
     kind = models.CharField(max_length=15, choices=Kind)
     via = models.CharField(max_length=10, choices=Via)
     said = models.TextField(blank=True, help_text="In their words; erased with them.")
+    identity = models.TextField(
+        blank=True, default="", db_default="", help_text="How it was made sure that it is them; erased with them."
+    )
     raised_at = models.DateTimeField()
     due_on = models.DateField()
     extended = models.TextField(blank=True, help_text="Why it takes longer; told to the person.")
@@ -253,6 +296,7 @@ class PrivacyRequest(models.Model):
             )
         ]
         indexes = [models.Index(fields=["due_on", "id"], name="requests_by_due_day")]
+        permissions = [("export_privacyrequest", "Can read and take out everything that is held about a person")]
 
 
 class PrivacyStep(models.Model):
@@ -263,6 +307,20 @@ class PrivacyStep(models.Model):
     at = models.DateTimeField()
     actor = models.CharField(max_length=150)
     what = models.TextField()
+    said = models.TextField(blank=True, default="", db_default="", help_text="In whose words ever; erased with them.")
+
+
+class RetentionRule(models.Model):
+    """How long something is kept, where staff chose it. Only `consent.retention` writes it."""
+
+    key = models.CharField(primary_key=True, max_length=30)
+    days = models.PositiveIntegerField(null=True, help_text="Empty: for ever.")
+    changed_at = models.DateTimeField()
+    ran_at = models.DateTimeField(null=True)
+    dropped = models.PositiveBigIntegerField(default=0, help_text="How much it has deleted in all.")
+
+    class Meta:
+        verbose_name = "retention rule"
 
 
 class RefusedUpgrade(models.Model):
@@ -322,6 +380,7 @@ class Preference(models.Model):
     # What they chose themselves; what the product sends about them stays on the profile, and counts where this is "".
     time_zone = models.CharField(max_length=64, blank=True, default="")
     language = models.CharField(max_length=20, blank=True, default="")
+    born_on = models.DateField(null=True, blank=True, help_text="What they said themselves, to be let into a topic.")
     token_epoch = models.PositiveIntegerField(default=0, help_text="Raised to make earlier links to the page useless.")
 
     class Meta:

@@ -5,7 +5,7 @@ Programs follow every link in a mail. So the link opens a page with one button, 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -14,7 +14,7 @@ from django.db import transaction
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from consent import ledger, states, subjects, tokens
+from consent import ledger, preferences, states, subjects, tokens
 from consent.ledger import Choice
 from consent.models import ConsentRecord, OptIn, State, Suppression, Topic
 from consent.suppression import hash_of
@@ -25,6 +25,7 @@ from profiles import ingest
 from profiles.ingest import Ours
 from profiles.models import Profile
 
+BIRTH = "born_on"  # what of the evidence is kept as theirs once they confirm, and goes into no proof
 MAILS = 2  # the first, and once more
 
 
@@ -102,12 +103,14 @@ def confirm(id: UUID, *, now: datetime) -> Confirmed:
         asked = OptIn.objects.select_for_update(of=["self"]).select_related("profile").get(id=id)
         if asked.confirmed_at is not None:
             return Confirmed(again=True)
-        later = _refused_since(asked)
+        later = _refused_since(asked, now)
         choices = [_choice(asked, one, now) for one in asked.choices if (one["topic"], one["channel"]) not in later]
         outcomes = ledger.record(choices, now=now)
         asked.confirmed_at = now
         asked.save(update_fields=["confirmed_at"])
         _let_in_again(asked.profile)
+        if (born := asked.evidence.get(BIRTH)) and preferences.of([profile_id])[profile_id].born_on is None:
+            preferences.save(profile_id, now=now, born_on=date.fromisoformat(born))
     granted = tuple((one.choice.topic, one.choice.channel) for one in outcomes if one.state == State.GRANTED)
     return Confirmed(granted, tuple(sorted(later)))
 
@@ -141,17 +144,19 @@ def _tell(asked: OptIn, now: datetime) -> None:
     ingest.emit(events, now=now)
 
 
-def _refused_since(asked: OptIn) -> set[tuple[str, str]]:
+def _refused_since(asked: OptIn, now: datetime) -> set[tuple[str, str]]:
     return {
         (topic, channel)
-        for (_profile, topic, channel), state in states.find((asked.profile_id, *key) for key in keys(asked)).items()
+        for (_profile, topic, channel), state in states.find(
+            ((asked.profile_id, *key) for key in keys(asked)), now=now
+        ).items()
         if state.state == State.DENIED and state.since > asked.asked_at
     }
 
 
 def _choice(asked: OptIn, one: dict[str, str], now: datetime) -> Choice:
     evidence = {
-        **{f"asked_{name}": value for name, value in asked.evidence.items()},
+        **{f"asked_{name}": value for name, value in asked.evidence.items() if name != BIRTH},
         "asked_by": asked.by,
         "asked_at": asked.asked_at.isoformat(),
         "page": "confirm",

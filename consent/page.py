@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from functools import cached_property
 from typing import Any
 from uuid import UUID
@@ -11,7 +11,7 @@ from zoneinfo import available_timezones
 from django.conf import settings
 from django.utils.translation import gettext as _
 
-from consent import held, limits, optins, preferences, requests, states, suppression, wordings
+from consent import ages, held, limits, optins, preferences, requests, states, suppression, wordings
 from consent.answers import ADDRESSES
 from consent.choosing import Key, seen
 from consent.ledger import EVERYTHING
@@ -19,6 +19,7 @@ from consent.models import ConsentRecord, ConsentState, Limit, Preference, State
 from consent.visits import Visit
 from consent.wordings import Wordings
 from foundation import registry
+from foundation.errors import Invalid, Problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ class Page:
 
     @cached_property
     def topics(self) -> list[TopicChoices]:
-        standing = states.find((self.profile.id, *key) for key in self.keys.values())
+        standing = states.find(((self.profile.id, *key) for key in self.keys.values()), now=self.now)
         records = self._records(standing.values())
         return [
             TopicChoices(topic, [self._choice(topic, channel, standing, records) for channel in topic.channels])
@@ -80,7 +81,7 @@ class Page:
     ) -> ChannelChoice:
         found = standing.get((self.profile.id, topic.slug, channel))
         answer = found.state if found else ""
-        told = wordings.told(records.get(found.record), answer) if found else _unasked(topic)
+        told = wordings.stands(records.get(found.record), found) if found else _unasked(topic)
         if answer != State.GRANTED and (since := self._asked_for.get((topic.slug, channel))):
             told = _("You asked for it on %s. It begins once you confirm it by our mail.") % wordings.day(since)
         field = _field(topic.slug, channel)
@@ -90,6 +91,29 @@ class Page:
     def _asked_for(self) -> dict[Key, datetime]:
         """What they are to confirm, and when they asked for it."""
         return {key: row.asked_at for row in optins.waiting(self.profile, self.now) for key in optins.keys(row)}
+
+    # ── From what age on ─────────────────────────────────────────────────────────────────────────────────────────────
+    @cached_property
+    def born_on(self) -> date | None:
+        return ages.born_on(self.profile, self.preference)
+
+    @property
+    def asks_birth(self) -> bool:
+        """Whether they are to say when they were born: for a topic from some age on, and by a link that proves them."""
+        return self.fresh and self.born_on is None and any(row.topic.min_age for row in self.topics)
+
+    def check_ages(self, wanted: Mapping[Key, str], born: date | None) -> None:
+        """Raises `Invalid` where they say yes to what is for older people, or say not how old they are (CO-14)."""
+        standing = states.find(((self.profile.id, *key) for key in wanted), now=self.now)
+        problems = []
+        for (slug, channel), state in wanted.items():
+            found = standing.get((self.profile.id, slug, channel))
+            if state != State.GRANTED or (found and found.state == state):
+                continue
+            if (told := ages.too_young(self._topics[slug], self.born_on or born, self.now)) and told not in problems:
+                problems.append(told)
+        if problems:
+            raise Invalid([Problem("born_on", told) for told in problems])
 
     def _records(self, standing: Iterable[ConsentState]) -> dict[UUID, ConsentRecord]:
         return ConsentRecord.objects.in_bulk([state.record for state in standing])

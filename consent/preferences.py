@@ -11,13 +11,13 @@ from django.conf import settings
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from consent import subjects
+from consent import ages, subjects
 from consent.models import Preference
 from foundation.errors import Invalid, Problem
 from profiles.models import Profile
 
 LONGEST_PAUSE = timedelta(days=366)
-FIELDS = ("intensity", "paused_until", "hours_from", "hours_to", "time_zone", "language")
+FIELDS = ("intensity", "paused_until", "hours_from", "hours_to", "time_zone", "language", "born_on")
 
 
 def of(profile_ids: Iterable[UUID]) -> dict[UUID, Preference]:
@@ -84,6 +84,8 @@ def _check(row: Preference, wishes: dict[str, Any], now: datetime) -> None:
         problems.append(Problem("hours", _("Hours need a beginning and an end, or neither.")))
     if row.hours_from is not None and row.hours_from == row.hours_to:
         problems.append(Problem("hours", _("Hours must not begin and end at the same time.")))
+    if row.born_on is not None and not ages.is_plausible(row.born_on, now):
+        problems.append(Problem("born_on", _("Write the day of your birth as in 1990-01-31.")))
     if row.time_zone and not is_zone(row.time_zone):
         problems.append(Problem("time_zone", _("This time zone is not known; choose one from the list.")))
     if row.language and row.language not in dict(settings.LANGUAGES):

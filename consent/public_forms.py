@@ -6,7 +6,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.utils import translation
 from django.utils.translation import gettext as _
 
-from consent import attempts, signups, visits
+from consent import attempts, forms, signups, visits
 from consent.models import SignupForm
 from consent.public import framed_by, page, token_page
 from foundation import clock
@@ -27,6 +27,7 @@ def signup(request: HttpRequest, slug: str) -> HttpResponse:
         locale, words = signups.words(form, translation.get_language() or "")
         chosen = request.POST.getlist("topics") if len(topics) > 1 else [topics[0].slug]
         context = {"form": form, "words": words, "topics": topics, "chosen": chosen, "locale": locale}
+        context["asks_birth"] = any(topic.min_age for topic in topics)
         status = 200
         if request.method == "POST":
             status = _take(request, form, chosen, locale, context)
@@ -48,9 +49,10 @@ def _take(request: HttpRequest, form: SignupForm, chosen: list[str], locale: str
         context["problems"] = [_("Too much came from your network. Please try again in an hour.")]
         context["wait"] = int(wait.total_seconds()) + 1
         return 429
-    context["email"] = request.POST.get("email", "")
+    context |= {name: request.POST.get(name, "") for name in ("email", "born_on")}
+    born = forms.birth(request.POST.get("born_on", ""))
     try:
-        signups.sign_up(form, request.POST.get("email", ""), chosen, locale=locale, now=now)
+        signups.sign_up(form, request.POST.get("email", ""), chosen, locale=locale, born=born, now=now)
     except Invalid as invalid:
         context["problems"] = list(dict.fromkeys(problem.reason for problem in invalid.problems))
         return 422

@@ -19,7 +19,7 @@ from profiles.models import Profile
 
 VERSION = "cairn.receipt/1"
 _PROFILES = ["https://w3id.org/dpv/schema/dpv-27560#receipt-record", "ISO/IEC TS 27560:2023"]
-_STATES = {State.GRANTED: "given", State.DENIED: "refused"}
+_STATES = {State.GRANTED: "given", State.DENIED: "refused", State.EXPIRED: "expired"}
 _HOW = {
     ConsentRecord.Source.PAGE: "preference page",
     ConsentRecord.Source.API: "the controller's product",
@@ -30,6 +30,8 @@ _HOW = {
     ConsentRecord.Source.MERGE: "taken over from another profile of the same person",
     ConsentRecord.Source.COMPLAINT: "a message marked as spam",
     ConsentRecord.Source.JOURNEY: "the controller's product",
+    ConsentRecord.Source.REPLY: "a message to the controller",
+    ConsentRecord.Source.EXPIRY: "none: the time that it was given for is over",
 }
 
 
@@ -90,7 +92,7 @@ def _receipt(row: ConsentRecord, topic: Topic | None, notice: Wording | None, wi
             {
                 "event_time": _iso(row.occurred_at),
                 "recorded_time": _iso(row.recorded_at),
-                "validity_duration": "until it is changed",
+                "validity_duration": f"until {_iso(row.expires_at)}" if row.expires_at else "until it is changed",
                 "entity_id": "pii_principal" if row.actor.startswith("customer") else "controller",
                 "event_type": "withdrawn" if withdrawn else _STATES[State(row.state)],
                 "event_state": row.state,

@@ -6,7 +6,7 @@ there. The answer is the same whether anybody is known by the address or not.
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
@@ -18,7 +18,7 @@ from django.db import connection, transaction
 from django.db.models import F
 from django.utils.translation import gettext as _
 
-from consent import optins, states, suppression
+from consent import ages, optins, states, suppression
 from consent.models import OptIn, SignupForm, State, Topic
 from foundation import registry
 from foundation.errors import Invalid, Problem
@@ -88,15 +88,20 @@ def wording(form: SignupForm, topic: Topic, said: Mapping[str, str]) -> str:
     return f"{said['title']}\n{said['text']}\n{topic.name}: {topic.description} {topic.purpose}\n{said['button']}"
 
 
-def sign_up(form: SignupForm, address: str, chosen: Sequence[str], *, locale: str, now: datetime) -> None:
-    """Asks the owner of the address to confirm. What the caller answers does not depend on what happened here."""
+def sign_up(
+    form: SignupForm, address: str, chosen: Sequence[str], *, locale: str, born: date | None = None, now: datetime
+) -> None:
+    """Asks the owner of the address to confirm. What the caller answers does not depend on what happened here.
+
+    `born` is needed for what is from some age on; it is kept once they have confirmed that it was they who wrote it.
+    """
     address = "".join(address.split())
     topics = [topic for topic in offered(form) if topic.slug in chosen]
-    _check_sent(address, topics)
+    _check_sent(address, topics, born, now)
     said = words(form, locale)[1]
     with transaction.atomic():
         profile, made = _owner(form, address, locale, now)
-        standing = states.find((profile.id, topic.slug, CHANNEL) for topic in topics)
+        standing = states.find(((profile.id, topic.slug, CHANNEL) for topic in topics), now=now)
         granted = {topic for (_, topic, _), state in standing.items() if state.state == State.GRANTED}
         wanted = [
             optins.Wanted(topic.slug, CHANNEL, wording(form, topic, said))
@@ -107,10 +112,12 @@ def sign_up(form: SignupForm, address: str, chosen: Sequence[str], *, locale: st
             registry.mail_link.ask(profile)
             return
         evidence = {"page": "form", "form": form.slug, "control": said["button"]}
+        if born and any(topic.min_age for topic in topics):
+            evidence[optins.BIRTH] = born.isoformat()
         optins.ask(profile, wanted, by=OptIn.By.FORM, locale=locale, evidence=evidence, now=now, made_person=made)
 
 
-def _check_sent(address: str, topics: Sequence[Topic]) -> None:
+def _check_sent(address: str, topics: Sequence[Topic], born: date | None, now: datetime) -> None:
     problems = []
     try:
         validate_email(address)
@@ -120,6 +127,9 @@ def _check_sent(address: str, topics: Sequence[Topic]) -> None:
         problems.append(Problem("email", _("Write your email address as in ada@example.com.")))
     if not topics:
         problems.append(Problem("topics", _("Choose at least one.")))
+    if born is not None and not ages.is_plausible(born, now):
+        problems.append(Problem("born_on", _("Write the day of your birth as in 1990-01-31.")))
+    problems += [Problem("born_on", told) for topic in topics if (told := ages.too_young(topic, born, now))]
     if problems:
         raise Invalid(problems)
 

@@ -14,13 +14,16 @@ from foundation.sql import statements
 Key = tuple[UUID, str, str]
 """A person, a topic and a channel."""
 
-_FIELDS = ("id", "profile_id", "topic", "channel", "state", "record", "since")
+_FIELDS = ("id", "profile_id", "topic", "channel", "state", "record", "since", "expires_at")
 _sql = statements("consent", "ledger")
 
 
-def of(profile_ids: Iterable[UUID], topic: str, channel: str) -> dict[UUID, ConsentState]:
+def of(
+    profile_ids: Iterable[UUID], topic: str, channel: str, *, now: datetime | None = None
+) -> dict[UUID, ConsentState]:
     """The state of those who have one. Who refused everything refused this topic too, unless it is transactional."""
-    return {profile: state for (profile, _, _), state in find((p, topic, channel) for p in profile_ids).items()}
+    found = find(((profile, topic, channel) for profile in profile_ids), now=now)
+    return {profile: state for (profile, _, _), state in found.items()}
 
 
 def lock(keys: Iterable[Key], *, now: datetime | None = None) -> dict[Key, ConsentState]:
@@ -30,21 +33,28 @@ def lock(keys: Iterable[Key], *, now: datetime | None = None) -> dict[Key, Conse
     committed before is seen here, and one that comes later waits until what was decided on is committed.
     """
     keys = list(keys)
-    subjects.lock_to_read((profile for profile, _, _ in keys), now or clock.now())
-    return find(keys)
+    now = now or clock.now()
+    subjects.lock_to_read((profile for profile, _, _ in keys), now)
+    return find(keys, now=now)
 
 
 def allows(topic: Topic, state: ConsentState | None) -> bool:
     """Whether a topic may be sent: on the basis of consent only with a yes, on any other unless there is a no."""
     if topic.basis == Topic.Basis.CONSENT:
         return state is not None and state.state == State.GRANTED
-    return state is None or state.state != State.DENIED
+    return state is None or state.state == State.GRANTED
 
 
-def find(keys: Iterable[Key]) -> dict[Key, ConsentState]:
-    """The same for many (person, topic, channel), as it stands; where it is a refusal of everything, that row."""
+def find(keys: Iterable[Key], *, now: datetime | None = None) -> dict[Key, ConsentState]:
+    """The same for many (person, topic, channel), as it stands; where it is a refusal of everything, that row.
+
+    A yes that is over by `now` is `expired`, since it was over.
+    """
     profiles, topics, channels = [list(column) for column in zip(*keys, strict=True)] or [[], [], []]
-    rows = _sql.rows("states", {"profiles": profiles, "topics": topics, "channels": channels})
+    if not profiles:
+        return {}
+    asked = {"profiles": profiles, "topics": topics, "channels": channels, "now": now or clock.now()}
+    rows = _sql.rows("states", asked)
     return {(row[3], row[0], row[1]): ConsentState.from_db("default", _FIELDS, row[2:]) for row in rows}
 
 

@@ -24,7 +24,21 @@ _HOW = {
     ConsentRecord.Source.MERGE: "with a profile that became one with this",
     ConsentRecord.Source.COMPLAINT: "by marking a message as spam",
     ConsentRecord.Source.JOURNEY: "by a step of a journey",
+    ConsentRecord.Source.REPLY: "in a message to us",
+    ConsentRecord.Source.EXPIRY: "as time passed",
 }
+
+
+_SAID = {
+    State.GRANTED: "Said yes to",
+    State.DENIED: "Said no to",
+    State.EXPIRED: "No more a yes to",
+}
+_IMPLIED = {
+    ConsentRecord.Implied.PURCHASE: "Bought something, which stands for a yes to",
+    ConsentRecord.Implied.INQUIRY: "Asked something, which stands for a yes to",
+}
+_ICONS = {State.GRANTED: "thumb_up", State.DENIED: "thumb_down", State.EXPIRED: "hourglass_bottom"}
 
 
 def of(profile_id: UUID, topic: str = "", channel: str = "") -> Part:
@@ -77,9 +91,9 @@ def who(actor: str) -> str:
 
 
 def _told(row: ConsentRecord, names: dict[str, str], shown: str, proof: dict[str, str] | None) -> Entry:
-    said = "Said yes to" if row.state == State.GRANTED else "Said no to"
+    said = _IMPLIED[ConsentRecord.Implied(row.implied)] if row.implied else _SAID[State(row.state)]
     what = format_html("{} {} {}", said, _about(row.topic, row.channel, names), _HOW[ConsentRecord.Source(row.source)])
-    icon = "thumb_up" if row.state == State.GRANTED else "thumb_down"
+    icon = _ICONS[State(row.state)]
     return Entry(what, wording.moment(row.occurred_at), _why(row, shown, proof), icon)
 
 
@@ -89,6 +103,8 @@ def _why(row: ConsentRecord, shown: str, proof: dict[str, str] | None) -> SafeSt
         parts.append(format_html("They were shown: <q>{}</q>", wording.shortened(shown)))
     if proof:
         parts.append(wording.terms(proof, hide={"undoes"}))
+    if row.expires_at is not None:
+        parts.append(format_html("It counts until {}.", wording.exact(row.expires_at)))
     if not row.actor.startswith("customer"):
         parts.append(format_html("Written down by {}.", who(row.actor)))
     return format_html("{}" * len(parts), *parts) if parts else SafeString("")

@@ -12,7 +12,19 @@ from foundation import registry
 from foundation.errors import Conflict, Invalid, Problem
 from staff import audit
 
-FIELDS = ("name", "description", "purpose", "basis", "default", "transactional", "double_opt_in", "channels")
+FIELDS = (
+    "name",
+    "description",
+    "purpose",
+    "basis",
+    "default",
+    "transactional",
+    "double_opt_in",
+    "valid_months",
+    "min_age",
+    "channels",
+)
+LONGEST_VALID, OLDEST = 120, 99
 _SLUG = re.compile(r"[a-z0-9]+(?:[-_][a-z0-9]+)*")
 _CHANNEL = re.compile(r"[a-z][a-z0-9_]{0,19}")
 
@@ -27,6 +39,8 @@ def save(
     default: bool = False,
     transactional: bool = False,
     double_opt_in: bool = False,
+    valid_months: int | None = None,
+    min_age: int | None = None,
     channels: Sequence[str],
     reason: str = "",
     now: datetime,
@@ -40,6 +54,8 @@ def save(
         "default": default,
         "transactional": transactional,
         "double_opt_in": double_opt_in,
+        "valid_months": valid_months,
+        "min_age": min_age,
         "channels": list(dict.fromkeys(channels)),
         "archived": False,
     }
@@ -87,6 +103,12 @@ def _check(slug: str, values: dict[str, Any]) -> None:
         problems.append(Problem("channels", "must name at least one channel, such as email"))
     if values["double_opt_in"] and values["transactional"]:
         problems.append(Problem("double_opt_in", "is for what people choose, and this is sent whatever they choose"))
+    for field, most, what in (("valid_months", LONGEST_VALID, "months"), ("min_age", OLDEST, "years")):
+        value = values[field]
+        if value is not None and not 1 <= value <= most:
+            problems.append(Problem(field, f"must be between 1 and {most} {what}, or empty"))
+        elif value is not None and values["transactional"]:
+            problems.append(Problem(field, "is for what people choose, and this is sent whatever they choose"))
     problems += [Problem(field, "must not hold a NUL character") for field in values if "\0" in str(values[field])]
     if problems:
         raise Invalid(problems)

@@ -54,12 +54,14 @@ class _Row(NamedTuple):
     occurred_at: datetime
     recorded_at: datetime
     previous: str
+    expires_at: datetime | None
+    implied: str
     salt: str | None
     data: str | None
 
 
 # The fields of a row as `chain.HASHED` wants them.
-_hashed = attrgetter(*("subject" if name == "subject_ref" else name for name in chain.HASHED))
+_hashed = attrgetter(*("subject" if name == "subject_ref" else name for name in (*chain.HASHED, *chain.IF_ANY)))
 
 
 class Tally:
@@ -115,7 +117,7 @@ def _chain(rows: Iterable[_Row], tally: Tally) -> Iterator[Finding]:
         tally.rows += 1
         yield from (Finding(row.subject, row.seq, reason) for reason in _wrong_with(row, seq, previous))
         seq, previous = row.seq, row.hash
-        standing[key] = fold(standing.get(key), Decision(row.id, row.state, row.occurred_at))
+        standing[key] = fold(standing.get(key), Decision(row.id, row.state, row.occurred_at, row.expires_at))
     if person[1] is not None:
         yield from (Finding(person[0], None, reason, person[1]) for reason in _unlike(standing, said))
 
@@ -143,6 +145,8 @@ def _unlike(standing: dict[tuple[str, str], Standing], said: dict[tuple[str, str
             yield f"{topic}: {'is missing' if row is None else 'nothing in the ledger leads to it'}"
         elif (row.state, row.id, row.occurred_at) != (follows.state, follows.record, follows.since):
             yield f"{topic}: says {row.state}, while {follows.state} follows from the ledger"
+        elif row.expires_at != follows.expires_at:
+            yield f"{topic}: runs out at another time than the ledger says"
 
 
 def _what(row: _Row) -> str:
@@ -153,8 +157,8 @@ def _rebuild(people: Sequence[UUID], now: datetime) -> None:
     with transaction.atomic():
         owners = {ref: profile for profile, ref in subjects.lock_to_write(people, now).items()}
         decisions: dict[tuple[UUID, str, str], list[Decision]] = defaultdict(list)
-        for ref, topic, channel, record, state, at in _sql.rows("decisions", {"refs": list(owners)}):
-            decisions[owners[ref], topic, channel].append(Decision(record, state, at))
+        for ref, topic, channel, record, state, at, end in _sql.rows("decisions", {"refs": list(owners)}):
+            decisions[owners[ref], topic, channel].append(Decision(record, state, at, end))
         _sql.run("forget", {"profiles": people})
         ConsentState.objects.bulk_create(
             [
@@ -165,6 +169,7 @@ def _rebuild(people: Sequence[UUID], now: datetime) -> None:
                     state=found.state,
                     record=found.record,
                     since=found.since,
+                    expires_at=found.expires_at,
                 )
                 for (profile, topic, channel), made in decisions.items()
                 if (found := folded(made))

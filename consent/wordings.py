@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
 from consent.ledger import EVERYTHING
-from consent.models import ConsentRecord, State, Topic
+from consent.models import ConsentRecord, ConsentState, State, Topic
 from foundation.wording import spoken
 
 _CHANNELS = {
@@ -71,6 +71,9 @@ def told(record: ConsentRecord | None, state: str) -> str:
     if record.topic == EVERYTHING:
         return _("You stopped everything on %s.") % when
     said_yes = state == State.GRANTED
+    if record.implied:
+        bought = record.implied == ConsentRecord.Implied.PURCHASE
+        return (_("You bought something from us on %s.") if bought else _("You asked us something on %s.")) % when
     match record.source:
         case ConsentRecord.Source.PAGE:
             text = _("You said yes here on %s.") if said_yes else _("You said no here on %s.")
@@ -84,11 +87,25 @@ def told(record: ConsentRecord | None, state: str) -> str:
             text = _("You told our staff yes on %s.") if said_yes else _("You told our staff no on %s.")
         case ConsentRecord.Source.MERGE:
             text = _("Taken over from an earlier profile of yours, as of %s.")
+        case ConsentRecord.Source.REPLY:
+            text = _("You wrote us to stop on %s.")
         case ConsentRecord.Source.IMPORT:
             text = _("Taken over from an earlier list, as of %s.")
         case _other:
             text = _("You said yes in the product on %s.") if said_yes else _("You said no in the product on %s.")
     return text % when
+
+
+def stands(record: ConsentRecord | None, choice: ConsentState) -> str:
+    """The same of what stands now, and until when it does."""
+    if choice.state == State.EXPIRED:
+        ended = _("You agreed to this until %s, and that is over. Say yes again if you would like to go on getting it.")
+        return ended % day(choice.since)
+    text = told(record, choice.state)
+    if choice.state == State.GRANTED and choice.expires_at is not None:
+        until = _("It counts until %s; then we ask you anew here.") % day(choice.expires_at)
+        return f"{text} {until}"
+    return text
 
 
 def wishes(changed: Mapping[str, Any]) -> list[str]:
@@ -105,6 +122,8 @@ def wishes(changed: Mapping[str, Any]) -> list[str]:
         said.append(_("Your time zone"))
     if "language" in changed:
         said.append(_("Your language"))
+    if "born_on" in changed:
+        said.append(_("Your date of birth"))
     return said
 
 

@@ -35,7 +35,7 @@ from foundation.admin import ReadOnlyAdmin, Serve, list_of, page_of
 from foundation.pages import Facts, Head, Number, Numbers, Part, Prose, Table, fragment
 from profiles.models import Profile
 
-_TONES: dict[str, wording.Tone] = {State.GRANTED: "good", State.DENIED: "bad"}
+_TONES: dict[str, wording.Tone] = {State.GRANTED: "good", State.DENIED: "bad", State.EXPIRED: "warn"}
 
 
 def _state(state: str) -> SafeString:

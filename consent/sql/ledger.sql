@@ -9,15 +9,20 @@ CROSS JOIN LATERAL (
 -- name: standing
 -- What stands for each of these people, with the time of the decision that it stands on.
 -- LEFT JOIN: a refusal still stands where somebody has tampered with the ledger.
-SELECT s.profile_id, s.topic, s.channel, s.state, s.record, s.since, coalesce(r.occurred_at, s.since)
+SELECT s.profile_id, s.topic, s.channel, s.state, s.record, s.since, coalesce(r.occurred_at, s.since), s.expires_at
 FROM consent_consentstate s
 LEFT JOIN consent_consentrecord r ON r.id = s.record
 WHERE s.profile_id = ANY(%(profiles)s);
 
 -- name: states
--- The state that counts for each (profile, topic, channel): the choice's own, else that of a wider refusal.
+-- The state that counts for each (profile, topic, channel): the choice's own, else that of a wider refusal. A yes that
+-- is over has run out at that moment, whether or not anybody has written it down yet.
 SELECT DISTINCT ON (k.profile, k.topic, k.channel)
-    k.topic, k.channel, s.id, s.profile_id, s.topic, s.channel, s.state, s.record, s.since
+    k.topic, k.channel, s.id, s.profile_id, s.topic, s.channel,
+    CASE WHEN s.state = 'granted' AND s.expires_at <= %(now)s THEN 'expired' ELSE s.state END,
+    s.record,
+    CASE WHEN s.state = 'granted' AND s.expires_at <= %(now)s THEN s.expires_at ELSE s.since END,
+    s.expires_at
 FROM unnest(%(profiles)s::uuid[], %(topics)s::text[], %(channels)s::text[]) AS k(profile, topic, channel)
 JOIN consent_consentstate s ON s.profile_id = k.profile
     AND (
@@ -28,3 +33,11 @@ JOIN consent_consentstate s ON s.profile_id = k.profile
         )
     )
 ORDER BY k.profile, k.topic, k.channel, s.topic = '*', s.channel = '*';
+
+-- name: have_run_out
+-- People with a yes that is over and not written down as such, some at a time.
+SELECT DISTINCT profile_id FROM (
+    SELECT profile_id FROM consent_consentstate
+    WHERE state = 'granted' AND expires_at <= %(now)s
+    ORDER BY expires_at LIMIT %(limit)s
+) AS due;

@@ -1,6 +1,10 @@
 -- name: choices
--- What stands for these people, refusals of everything among it.
-SELECT profile_id, topic, channel, state, since FROM consent_consentstate WHERE profile_id = ANY(%(profiles)s);
+-- What stands for these people, refusals of everything among it; what is over has run out.
+SELECT profile_id, topic, channel,
+    CASE WHEN state = 'granted' AND expires_at <= %(now)s THEN 'expired' ELSE state END,
+    CASE WHEN state = 'granted' AND expires_at <= %(now)s THEN expires_at ELSE since END,
+    CASE WHEN state = 'granted' AND expires_at > %(now)s THEN expires_at END
+FROM consent_consentstate WHERE profile_id = ANY(%(profiles)s);
 
 -- name: have_history
 -- Those of them who have any: a chain, or a wish.
@@ -56,11 +60,11 @@ FROM unnest(%(survivors)s::uuid[], %(absorbed)s::uuid[]) AS m(survivor, absorbed
 WHERE r.profile_id = m.absorbed;
 
 -- name: preferences
--- The wish for less and the longer pause win; all else is the survivor's, and the absorbed's where they wished nothing.
+-- The wish for less, the longer pause and the later birth win; all else is the survivor's, and the absorbed's where they wished nothing.
 INSERT INTO consent_preference AS mine
-    (profile_id, intensity, paused_until, hours_from, hours_to, time_zone, language, token_epoch)
+    (profile_id, intensity, paused_until, hours_from, hours_to, time_zone, language, born_on, token_epoch)
 SELECT DISTINCT ON (m.survivor)
-    m.survivor, p.intensity, p.paused_until, p.hours_from, p.hours_to, p.time_zone, p.language, p.token_epoch
+    m.survivor, p.intensity, p.paused_until, p.hours_from, p.hours_to, p.time_zone, p.language, p.born_on, p.token_epoch
 FROM unnest(%(survivors)s::uuid[], %(absorbed)s::uuid[]) AS m(survivor, absorbed)
 JOIN consent_preference p ON p.profile_id = m.absorbed
 ORDER BY m.survivor, p.intensity = 'less' DESC, p.paused_until DESC NULLS LAST, p.profile_id
@@ -71,4 +75,5 @@ ON CONFLICT (profile_id) DO UPDATE SET
     hours_to = CASE WHEN mine.hours_from IS NULL THEN excluded.hours_to ELSE mine.hours_to END,
     time_zone = CASE WHEN mine.time_zone = '' THEN excluded.time_zone ELSE mine.time_zone END,
     language = CASE WHEN mine.language = '' THEN excluded.language ELSE mine.language END,
+    born_on = greatest(mine.born_on, excluded.born_on),
     token_epoch = greatest(mine.token_epoch, excluded.token_epoch);

@@ -25,6 +25,10 @@ def _verdict(one: Candidate) -> Verdict:
         return ALLOW
     what = f"{one.topic.name} by {label(one.channel)}"
     asked = {"topic": one.topic.slug, "channel": one.channel, "basis": one.topic.basis}
+    if one.consent is not None and one.consent.state == State.EXPIRED:
+        ran_out = {"reason": "consent_expired", "state": one.consent.state, "since": one.consent.since.isoformat()}
+        reason = f"{one.profile} agreed to {what} until {one.consent.since:%d %B %Y}, and has not renewed it since."
+        return Block(reason, {**asked, **ran_out, "record": str(one.consent.record)})
     if one.consent is None or one.consent.state != State.DENIED:
         return Block(f"{one.profile} has not agreed to {what}.", {**asked, "state": "unset"})
     return Block(

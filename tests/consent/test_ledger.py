@@ -16,11 +16,11 @@ from consent import chain, ledger, states
 from consent.fold import Decision, folded
 from consent.ledger import EVERYTHING, Choice, Outcome
 from consent.models import (
+    DECISIONS,
     ConsentEvidence,
     ConsentRecord,
     ConsentState,
     RefusedUpgrade,
-    State,
     Subject,
     Topic,
     Wording,
@@ -211,10 +211,11 @@ _decisions = st.lists(
     st.tuples(
         st.sampled_from(["news", "tips", "receipts", EVERYTHING]),
         st.sampled_from(["email", "sms"]),
-        st.sampled_from(State.values),
+        st.sampled_from(DECISIONS),
         st.sampled_from([Source.PAGE, Source.API, Source.IMPORT, Source.ONE_CLICK]),
         st.one_of(st.none(), st.integers(-5, 5)),
         st.booleans(),
+        st.one_of(st.none(), st.integers(-5, 5)),  # when a yes runs out, among the calls
     ),
     max_size=12,
 )
@@ -241,17 +242,24 @@ def test_CO22_the_states_are_the_fold_of_the_ledger(
             source=source,
             occurred_at=None if minutes is None else now + timedelta(minutes=minutes),
             evidence={"form": "7"} if proven else None,
+            expires_at=now + timedelta(minutes=ends)
+            if ends is not None and state == "granted" and topic != EVERYTHING
+            else None,
         )
-        for topic, channel, state, source, minutes, proven in decisions
+        for topic, channel, state, source, minutes, proven, ends in decisions
     ]
     for place in range(calls):
         ledger.record(choices[place::calls], now=now + timedelta(minutes=place))
     made: dict[tuple[str, str], list[Decision]] = {}
     for row in ConsentRecord.objects.filter(subject_ref__in=one.subjects.values("ref")).order_by("seq"):
-        made.setdefault((row.topic, row.channel), []).append(Decision(row.id, row.state, row.occurred_at))
-    kept = {(row.topic, row.channel): (row.state, row.record, row.since) for row in one.consents.all()}
+        made.setdefault((row.topic, row.channel), []).append(
+            Decision(row.id, row.state, row.occurred_at, row.expires_at)
+        )
+    kept = {(row.topic, row.channel): (row.state, row.record, row.since, row.expires_at) for row in one.consents.all()}
     assert kept == {
-        key: (found.state, found.record, found.since) for key, rows in made.items() if (found := folded(rows))
+        key: (found.state, found.record, found.since, found.expires_at)
+        for key, rows in made.items()
+        if (found := folded(rows))
     }
 
 

@@ -1,12 +1,14 @@
 from collections.abc import Callable
 from datetime import datetime, time, timedelta
-from itertools import product
+from itertools import combinations_with_replacement
+from typing import Any
 
 import pytest
 
 from consent import ledger, preferences, states, verification
 from consent.ledger import EVERYTHING, Choice, Outcome
 from consent.models import ConsentRecord, ConsentState, Preference, RefusedUpgrade, Subject, Topic
+from foundation import clock
 from profiles import merging
 from profiles.merging import Pair
 from profiles.models import Merge, Profile
@@ -15,12 +17,14 @@ Source = ConsentRecord.Source
 Decide = Callable[..., Outcome]
 
 # What somebody may have said of the news by email, most restrictive first.
-SAID: dict[str, list[tuple[str, str, str]]] = {
+SAID: dict[str, list[tuple[Any, ...]]] = {
     "refused everything": [(EVERYTHING, EVERYTHING, "denied")],
     "refused the channel": [(EVERYTHING, "email", "denied")],
     "refused it": [("news", "email", "denied")],
     "agreed, then refused everything": [("news", "email", "granted"), (EVERYTHING, EVERYTHING, "denied")],
     "refused everything, then agreed": [(EVERYTHING, EVERYTHING, "denied"), ("news", "email", "granted")],
+    "agreed until before": [("news", "email", "granted", timedelta(minutes=30))],
+    "agreed until later": [("news", "email", "granted", timedelta(days=30))],
     "agreed": [("news", "email", "granted")],
     "said nothing": [],
 }
@@ -30,12 +34,12 @@ def merge(survivor: Profile, absorbed: Profile, now: datetime) -> None:
     merging.merge([Pair(survivor.id, absorbed.id)], reason="test", now=now)
 
 
-def state_of(profile: Profile, topic: str = "news", channel: str = "email") -> str | None:
-    found = states.of([profile.id], topic, channel).get(profile.id)
+def state_of(profile: Profile, topic: str = "news", channel: str = "email", now: datetime | None = None) -> str | None:
+    found = states.of([profile.id], topic, channel, now=now).get(profile.id)
     return found.state if found else None
 
 
-@pytest.mark.parametrize(("mine", "theirs"), list(product(SAID, SAID)))
+@pytest.mark.parametrize(("mine", "theirs"), list(combinations_with_replacement(SAID, 2)))
 def test_CO24_of_two_decisions_the_more_restrictive_stands_whoever_lives_on(
     person: Callable[..., Profile],
     news: Topic,
@@ -44,18 +48,25 @@ def test_CO24_of_two_decisions_the_more_restrictive_stands_whoever_lives_on(
     now: datetime,
     mine: str,
     theirs: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     found = []
+    monkeypatch.setattr(clock, "now", lambda: now + timedelta(hours=1))
     for place, (first, second) in enumerate([(mine, theirs), (theirs, mine)]):
         survivor, absorbed = person(f"survivor-{place}"), person(f"absorbed-{place}")
         for one, said in ((survivor, first), (absorbed, second)):
-            for minutes, (topic, channel, state) in enumerate(SAID[said]):
-                decide(one, topic, state, channel, now=now + timedelta(minutes=minutes))
-        each = [state_of(survivor), state_of(absorbed)]
-        merge(survivor, absorbed, now + timedelta(hours=1))
-        found.append((state_of(survivor), state_of(survivor, "tips")))
-        expected = "denied" if "denied" in each else "granted" if "granted" in each else None
-        assert state_of(survivor) == expected
+            for minutes, (topic, channel, state, *ends) in enumerate(SAID[said]):
+                until = now + ends[0] if ends else None
+                decide(one, topic, state, channel, now=now + timedelta(minutes=minutes), expires_at=until)
+        at = now + timedelta(hours=1)
+        each = [state_of(one, now=at) for one in (survivor, absorbed)]
+        merge(survivor, absorbed, at)
+        ends_at = survivor.consents.filter(topic="news").values_list("expires_at", flat=True).first()
+        ends_at = ends_at if ends_at and ends_at > at else None
+        found.append((state_of(survivor, now=at), state_of(survivor, "tips"), ends_at))
+        expected = next((state for state in ("denied", "expired", "granted") if state in each), None)
+        assert state_of(survivor, now=at) == expected
+        assert (ends_at is not None) == (expected == "granted" and "agreed until later" in (mine, theirs))
     assert found[0] == found[1]
     assert not RefusedUpgrade.objects.exists()
     assert not list(verification.verify())

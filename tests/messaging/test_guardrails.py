@@ -212,6 +212,7 @@ def crowd(
     people = {
         name: person(name, email=f"{name}@example.com") for name in ("fine", "bounced", "denied", "paused", "over")
     }
+    Topic.objects.filter(slug="news").update(min_age=16)
     people["limited"] = person("limited", email="limited@example.com")
     consent_limits.restrict(people["limited"], now=now)
     people |= {"nowhere": person("nowhere"), "silent": person("silent", email="silent@example.com")}
@@ -225,8 +226,11 @@ def crowd(
     agree(people["denied"], state="denied")
     suppression.add("email", "bounced@example.com", Suppression.Reason.HARD_BOUNCE, now, Suppression.Scope.ALL)
     preferences.save(people["paused"].id, now=now, paused_until=now + timedelta(days=1))
+    people["young"] = person("young", email="young@example.com", attributes={"birthday": "2020-05-05"})
+    agree(people["young"])
     candidates = []
     for name, profile in people.items():
+        profile.attributes = profile.attributes or {"birthday": "1980-05-05"}
         for template in ("hello", "receipt"):
             enrollment = uuid4()
             if name == "over":
