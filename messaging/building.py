@@ -15,6 +15,7 @@ import mrml
 
 from foundation.errors import Invalid, Problem
 from foundation.registry import Family
+from messaging.delivery import Form
 from messaging.liquid import Program, Unsayable
 
 BLOCKS: Family[type["Block"]] = Family("blocks", "messaging.blocks")
@@ -43,6 +44,8 @@ class Block(ABC):
     """Where it stands among what can be added: what is used most comes first."""
     shapes: ClassVar[Mapping[str, str]] = {}
     """How the editor asks for a field that is no text of several lines; see `messaging.editor.shapes`."""
+    is_said: ClassVar[bool] = True
+    """Whether plain text can say it; a picture or a line it cannot."""
 
     def __init__(self, values: Mapping[str, Any]) -> None:
         self.values = values
@@ -74,6 +77,10 @@ class Block(ABC):
     @abstractmethod
     def text(self) -> str:
         """The block as plain text, Liquid in it."""
+
+    def web(self, write: "Writer") -> str:
+        """The block as plain HTML, for a place that has a look of its own."""
+        return f"<p>{write.rich(self.text())}</p>"
 
 
 def check_text(value: Any, path: str) -> list[Problem]:
@@ -223,6 +230,33 @@ def compile_blocks(blocks: Sequence[Block]) -> Compiled:
         raise Invalid.at("blocks", f"make a mail of {len(html):,} characters; at most {_LARGEST:,} can be sent")
     text = "\n\n".join(part for block in blocks if (part := block.text().strip()))
     return Compiled(html, f"{text}\n\n{_FOOT_TEXT}")
+
+
+def compile_for(form: Form, blocks: Sequence[Block]) -> Compiled:
+    """Compiles a message for a channel: a whole mail, its parts alone, or nothing but words."""
+    if form.framed:
+        return compile_blocks(blocks)
+    text = "\n\n".join(part for block in blocks if (part := block.text().strip()))
+    if not form.rich:
+        return Compiled("", text)
+    write = Writer()
+    html = write.put_back("".join(block.web(write) for block in blocks))
+    if len(html) > _LARGEST:
+        raise Invalid.at("blocks", f"make {len(html):,} characters of HTML; at most {_LARGEST:,} can be sent")
+    return Compiled(html, text)
+
+
+def unfit(form: Form, label: str, blocks: Sequence[Block], text: str) -> list[Problem]:
+    """What of these a channel cannot say, and whether it is too much; `text` is what they say in plain words."""
+    problems = [
+        Problem(f"blocks[{place}].kind", f"is not for {label}, which is plain text: take out the {block.label.lower()}")
+        for place, block in enumerate(blocks)
+        if not form.rich and not block.is_said
+    ]
+    length = len(_LIQUID.sub("", text))
+    if form.longest is not None and length > form.longest:
+        problems.append(Problem("blocks", f"have {length:,} characters; by {label} at most {form.longest:,} can be said"))
+    return problems
 
 
 def _section(content: str) -> str:

@@ -1,10 +1,11 @@
 """Handing over: what a channel is, and all that may come of handing a message to it."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import ClassVar
+from enum import StrEnum
+from typing import Any, ClassVar
 from uuid import UUID
 
 from foundation.registry import Family
@@ -28,6 +29,10 @@ class Letter:
     headers: dict[str, str] = field(default_factory=dict)
     links: dict[str, int] = field(default_factory=dict)
     """Where its tracked links lead, each with its place."""
+    urgent: bool = False
+    """Whether it is transactional."""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """What the template chose among what the channel offers, such as how it is shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +56,20 @@ class Accepted:
     provider_id: str = ""
 
 
+class About(StrEnum):
+    """What a refusal says something about: this message, all that goes to such a place, or the whole channel."""
+
+    MESSAGE = "message"
+    PLACE = "place"
+    CHANNEL = "channel"
+
+
 @dataclass(frozen=True, slots=True)
 class Later:
     """It was surely not taken, and may be if it is tried again."""
 
     reason: str
+    about: About = About.MESSAGE
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +78,7 @@ class Returned:
 
     reason: str
     gone: bool = False
+    about: About = About.MESSAGE
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +89,61 @@ class InDoubt:
 
 
 Outcome = Accepted | Later | Returned | InDoubt
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """What a template chooses beside its words: one of `among`, each a value and how it reads; the first is usual."""
+
+    name: str
+    label: str
+    among: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What a template for a channel consists of: an editor asks for just that, and saving refuses the rest.
+
+    `rich`: blocks of all kinds, with links and pictures; else only what can be said in plain text. `framed`: with the
+    brand's head and foot around it. `longest`: of the plain text, in characters, when it is filled in.
+    """
+
+    has_subject: bool = True
+    subject: str = "Subject"
+    rich: bool = True
+    framed: bool = False
+    longest: int | None = None
+    options: tuple[Option, ...] = ()
+
+
+def _no_flaw(value: str) -> str:
+    return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One thing that staff say of a channel, as text. `flaw` tells what is wrong with one ("must be …"), or nothing.
+
+    `secret`: it can be written and is never shown again. `make`: we make it up ourselves when it is first needed, and
+    staff only copy it (`shown`) or have it made anew (`renewable`).
+    """
+
+    name: str
+    label: str
+    help: str = ""
+    required: bool = True
+    secret: bool = False
+    usual: str = ""
+    lines: bool = False
+    flaw: Callable[[str], str] = _no_flaw
+    among: Callable[[], Sequence[tuple[str, str]]] | None = None
+    make: Callable[[], str] | None = None
+    shown: bool = False
+    renewable: bool = False
+
+    @property
+    def is_sealed(self) -> bool:
+        return self.secret or self.make is not None
 
 
 class Unreachable(Exception):
@@ -89,15 +159,33 @@ class Line(ABC):
 
 
 class Channel(ABC):
-    """A way to reach a person."""
+    """A way to reach a person: what it asks of staff, of a template, and of a person, and how it hands over.
+
+    Everything but `key`, `label`, `address` and `line` has a default that suits most.
+    """
 
     key: ClassVar[str]
     label: ClassVar[str]
     """How it reads after "by": email, text message."""
+    about: ClassVar[str] = ""
+    """What it is, in a sentence for staff."""
+    icon: ClassVar[str] = "send"
+    form: ClassVar[Form] = Form()
+    settings: ClassVar[tuple[Setting, ...]] = ()
+    knows_doubles: ClassVar[bool] = False
+    """Whether the other side tells a message that it got already by its id: then what is in doubt is sent again."""
+    can_test: ClassVar[bool] = True
+    """Whether staff can have a few words sent by it, to see that it works."""
+    test_to: ClassVar[str] = ""
+    """What a test of the channel must be told, such as a phone number; "" if it knows where to go."""
 
     @abstractmethod
     def address(self, profile: Profile) -> str:
         """Where the person is reached; "" if nowhere."""
+
+    def addresses(self, profiles: Sequence[Profile]) -> dict[UUID, str]:
+        """The same of many, by their ids; in one question where it takes one."""
+        return {profile.id: self.address(profile) for profile in profiles}
 
     @contextmanager
     @abstractmethod
@@ -109,12 +197,30 @@ class Channel(ABC):
         """Whether anything could go there at all."""
         return bool(address)
 
+    def place(self, address: str) -> str:
+        """Who takes it there, where that matters to how fast it may go and to what is wrong when it fails."""
+        return ""
+
+    def told(self, address: str) -> str:
+        """The address as staff read it."""
+        return address
+
     def headers(self, envelope: "Envelope") -> dict[str, str]:
         """What goes with a message beside what is said."""
         return {}
+
+    def hints(self, text: str, *, transactional: bool) -> list[str]:
+        """What whoever writes this had better mind, a sentence each."""
+        return []
 
 
 def label(channel: str) -> str:
     """The channel in a sentence, also one that is no more."""
     found = CHANNELS.get(channel)
     return found.label if found else channel.replace("_", " ")
+
+
+def form_of(channel: str) -> Form:
+    """What a template for it consists of; of a channel that is no more, what most do."""
+    found = CHANNELS.get(channel)
+    return found.form if found else Form()

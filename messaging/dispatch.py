@@ -7,6 +7,7 @@ nobody knows whether it arrived, so `reap` marks it, and does not send it again 
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -17,8 +18,8 @@ from django.db import OperationalError, transaction
 from consent import preferences, states
 from consent.models import ConsentState, Topic
 from foundation.sql import statements
-from messaging import judging, outcomes, tracking
-from messaging.delivery import CHANNELS, Channel, InDoubt, Later, Letter, Line, Outcome, Unreachable
+from messaging import judging, lanes, outcomes, tracking
+from messaging.delivery import CHANNELS, About, Channel, InDoubt, Later, Letter, Line, Outcome, Unreachable
 from messaging.judging import Candidate
 from messaging.liquid import Unsayable
 from messaging.models import Message, MessageState
@@ -31,6 +32,7 @@ log = logging.getLogger(__name__)
 BATCH = 50
 SECONDS = 60.0  # that one run goes on for, so that its `now` stays true
 _PATIENCE = LEASE.total_seconds() / 2  # that handing over a batch may take
+_SLOW = 10.0  # that one message may take while others wait
 _RENDERING = 5.0  # that a batch may spend on rendering while people who opt out wait for it
 _POISON = 3
 _MOMENT = timedelta(seconds=1)
@@ -133,18 +135,29 @@ def _outlived(message: Message, now: datetime) -> Settled | None:
 
 def _candidates(messages: Sequence[Message], consents: dict[states.Key, ConsentState]) -> list[Candidate]:
     wishes = preferences.of(message.profile_id for message in messages if message.profile_id)
+    addresses = _addresses(messages)
     return [
         Candidate(
             message=message,
             profile=message.profile,
             topic=message.topic,
-            address=CHANNELS[message.channel]().address(message.profile) if message.channel in CHANNELS else "",
+            address=addresses.get((message.channel, message.profile.id), ""),
             consent=consents.get((message.profile.id, message.topic.slug, message.channel)),
             preference=wishes[message.profile.id],
         )
         for message in messages
         if message.profile
     ]
+
+
+def _addresses(messages: Sequence[Message]) -> dict[tuple[str, UUID], str]:
+    """Where each person is reached by each channel."""
+    found: dict[tuple[str, UUID], str] = {}
+    for key in {message.channel for message in messages} & set(CHANNELS.keys()):
+        people = {one.profile.id: one.profile for one in messages if one.channel == key and one.profile}
+        theirs = CHANNELS[key]().addresses(list(people.values()))
+        found |= {(key, profile): address for profile, address in theirs.items()}
+    return found
 
 
 def _render(candidates: Sequence[Candidate], now: datetime) -> tuple[list[Letter], list[Settled]]:
@@ -237,20 +250,33 @@ def _hand_over(letters: Sequence[Letter], fences: Mapping[UUID, int], now: datet
     finally:
         # Also when we are told to stop: what was handed over is known, and the rest surely was not.
         outcomes.record(results, fences, now)
+        lanes.learn(letters, results, now)
     return reached
 
 
 def _through(channel: Channel, letters: Sequence[Letter], results: dict[UUID, Outcome | Unsent]) -> bool:
     ends_at = time.monotonic() + _PATIENCE
+    refused: Counter[str] = Counter()
     try:
         with channel.line() as line:
             for letter in letters:
-                if time.monotonic() > ends_at:
+                started = time.monotonic()
+                if started > ends_at:
                     break  # the rest goes back: our lease must not run out over it
+                place = channel.place(letter.address)
+                if refused[place] >= lanes.ENOUGH:
+                    continue  # its lane is about to be shut
                 results[letter.id] = InDoubt("It was being handed over when the worker was stopped.")
-                results[letter.id] = _send(line, letter)
+                outcome = results[letter.id] = _send(line, letter)
+                refused[place] = (
+                    refused[place] + 1 if getattr(outcome, "about", None) == About.PLACE else 0
+                )
+                if time.monotonic() - started > _SLOW:
+                    break  # and so it does here: what people need must not wait behind a server that dawdles (FM-37)
     except Unreachable as error:
-        results |= {letter.id: Later(str(error)) for letter in letters if isinstance(results[letter.id], Unsent)}
+        results |= {
+            letter.id: Later(str(error), About.CHANNEL) for letter in letters if isinstance(results[letter.id], Unsent)
+        }
         return False
     return True
 

@@ -6,7 +6,10 @@ from uuid import UUID
 
 from foundation import clock, registry
 from foundation.sql import statements
+from messaging import push
+from messaging.inapp import inbox
 from messaging.models import Link, Message, Template
+from messaging.returns.models import Opening, Report
 from profiles.models import Profile
 
 _sql = statements("messaging", "outbox")
@@ -25,18 +28,25 @@ def absorb(merges: Sequence[Pair]) -> None:
         "absorb",
         {"absorbed": [pair.absorbed_id for pair in merges], "survivors": [pair.survivor_id for pair in merges]},
     )
+    push.absorb(merges)
 
 
 @registry.part.join
 def part(survivor_id: UUID, absorbed_id: UUID) -> None:
     """A merge is taken back: what had been theirs is theirs again. What was queued since stays with the survivor."""
     _sql.run("part", {"survivor": survivor_id, "absorbed": absorbed_id})
+    push.part(survivor_id, absorbed_id)
 
 
 @registry.erase.join
 def erase(profile: Profile) -> None:
     """Bodies, addresses and reasons go; that something was sent stays, to nobody in particular (ER-01)."""
     Link.objects.filter(message__profile=profile).delete()
+    inbox.empty(profile)
+    push.empty(profile)
+    Opening.objects.filter(message__profile=profile).delete()
+    Report.objects.filter(message__profile=profile).delete()
+    Report.objects.filter(message=None, recipient__in={profile.email, (profile.email or "").lower()} - {"", None}).delete()
     _sql.run("erase", {"profile": profile.id, "now": clock.now()})
 
 
@@ -46,7 +56,7 @@ def export(profile: Profile) -> dict[str, Any]:
     rows = (
         Message.objects.filter(profile=profile).select_related("topic", "template").order_by("-queued_at")[:_EXPORTED]
     )
-    return {"messages": [_told(message) for message in rows]}
+    return {"messages": [_told(message) for message in rows], "browsers": push.told(profile)}
 
 
 def _told(message: Message) -> dict[str, Any]:

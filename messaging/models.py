@@ -50,6 +50,9 @@ class TemplateVersion(models.Model):
     number = models.PositiveIntegerField()
     subject = models.TextField()
     blocks = models.JSONField()
+    options = models.JSONField(
+        default=dict, db_default={}, help_text="What was chosen among what the channel offers, such as how it is shown."
+    )
     html = models.TextField(help_text="Compiled from the blocks, Liquid still in it.")
     text = models.TextField()
     author = models.CharField(max_length=150)
@@ -146,6 +149,8 @@ class Message(models.Model):
                 fields=["profile", "sending_at"], include=["channel", "topic", "template"], name="messages_of_a_person"
             ),
             models.Index(fields=["-queued_at", "-id"], name="messages_newest_first"),
+            # How a provider's reports name a message, where they do not say our own name for it.
+            models.Index(fields=["provider_id"], condition=~Q(provider_id=""), name="messages_by_providers_name"),
         ]
         constraints = [
             models.UniqueConstraint(
@@ -229,3 +234,108 @@ class Cap(models.Model):
             models.CheckConstraint(condition=Q(most__gte=1), name="a_cap_leaves_one"),
             models.CheckConstraint(condition=Q(hours__gte=1, hours__lte=2160), name="a_cap_looks_back_90_days"),
         ]
+
+
+class ChannelSettings(models.Model):
+    """How a channel reaches the other side. Only `messaging.wiring` writes it; without a row all is as usual."""
+
+    channel = models.CharField(max_length=20, unique=True)
+    enabled = models.BooleanField(default=True)
+    values = models.JSONField(default=dict, help_text="What may be shown.")
+    sealed = models.TextField(blank=True, help_text="What may not, as `messaging.sealing` keeps it.")
+    tested_at = models.DateTimeField(null=True, blank=True)
+    test_failed = models.TextField(blank=True, help_text="Why the last test did not go through; empty: it did.")
+
+    class Meta:
+        verbose_name, verbose_name_plural = "channel", "channels"
+
+    def __str__(self) -> str:
+        return self.channel
+
+
+class InboxMessage(models.Model):
+    """A message in somebody's inbox on the customer's site, and what they did with it; what it says is the message's."""
+
+    message = models.OneToOneField(Message, primary_key=True, on_delete=models.CASCADE, related_name="in_inbox")
+    look = models.CharField(max_length=10, help_text="How it is shown: inbox, banner or modal.")
+    placed_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    seen_at = models.DateTimeField(null=True, blank=True)
+    read_at = models.DateTimeField(null=True, blank=True)
+    clicked_at = models.DateTimeField(null=True, blank=True)
+    dismissed_at = models.DateTimeField(null=True, blank=True)
+
+
+class InboxPace(models.Model):
+    """How often somebody's page asked for the inbox in this minute."""
+
+    profile = models.OneToOneField(Profile, primary_key=True, on_delete=models.CASCADE, related_name="+")
+    minute = models.DateTimeField()
+    asked = models.PositiveIntegerField()
+
+
+class PushSubscription(models.Model):
+    """A browser that its user lets us notify. Whoever signed in there last is who it belongs to."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    profile = models.ForeignKey(Profile, on_delete=models.CASCADE, related_name="push_subscriptions")
+    external_id = models.TextField(help_text="As whom they were signed in.")
+    endpoint = models.TextField(help_text="Where its maker takes notifications for it.")
+    digest = models.CharField(max_length=64, unique=True, help_text="SHA-256 of the endpoint.")
+    p256dh = models.CharField(max_length=100)
+    auth = models.CharField(max_length=50)
+    agent = models.CharField(max_length=300, blank=True)
+    registered_at = models.DateTimeField()
+
+
+class Pace(models.Model):
+    """How fast a way out may be used: so many messages a minute and, while it is new, so many a day."""
+
+    channel = models.CharField(max_length=20)
+    place = models.CharField(
+        max_length=255, blank=True, help_text="Where to, as the channel tells places apart; empty: all of the channel."
+    )
+    per_minute = models.PositiveIntegerField()
+    warm_up = ArrayField(
+        models.PositiveIntegerField(), default=list, blank=True, help_text="At most so many on each of the first days."
+    )
+    warm_up_from = models.DateField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["channel", "place"], name="one_pace_a_place"),
+            models.CheckConstraint(condition=Q(per_minute__gte=1), name="a_pace_lets_one_go"),
+            models.CheckConstraint(condition=Q(warm_up=[]) | Q(warm_up_from__isnull=False), name="warm_up_begins"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.channel} {self.place}".strip()
+
+
+class Lane(models.Model):
+    """A way out as it stands; a row only for those with a pace, and those that made trouble. See `messaging.lanes`."""
+
+    id = models.BigAutoField(primary_key=True)
+    channel = models.CharField(max_length=20)
+    place = models.CharField(max_length=255, blank=True)
+    urgent = models.BooleanField(default=False, help_text="The lane of what people need: it has trouble of its own.")
+    free_at = models.DateTimeField(null=True, help_text="When its pace lets the next one go.")
+    turn_at = models.DateTimeField(null=True, help_text="The last turn that was given to one that had to wait.")
+    day = models.DateField(null=True)
+    sent = models.PositiveIntegerField(default=0, help_text="On that day.")
+    failures = models.PositiveIntegerField(default=0, help_text="Since the last one that was taken.")
+    times_shut = models.PositiveSmallIntegerField(default=0, help_text="In a row, with nothing taken between.")
+    shut_until = models.DateTimeField(null=True)
+    reason = models.TextField(blank=True, help_text="What the other side said.")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["channel", "place", "urgent"], name="one_lane_a_place"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.channel} {self.place}".strip()
+
+
+# Rooms of their own, whose models are the app's.
+from messaging.returns import models as _returns  # noqa: E402, F401

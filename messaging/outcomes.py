@@ -15,7 +15,7 @@ from consent import suppression
 from consent.models import Suppression
 from foundation import wording
 from foundation.sql import statements
-from messaging.delivery import Accepted, InDoubt, Later, Outcome, Returned, label
+from messaging.delivery import CHANNELS, Accepted, InDoubt, Later, Outcome, Returned, label
 from messaging.judging import Defer, Judgement
 from messaging.models import Message, MessageState
 from messaging.outbox import as_json
@@ -157,6 +157,9 @@ def _later(message: Message, reason: str, now: datetime, claims: int = 0) -> Set
 
 def _in_doubt(message: Message, reason: str, now: datetime, claims: int = 0) -> Settled:
     """By class: sent again under the same Message-ID, or left for a human (STANDARDS 3.2, P3)."""
+    channel = CHANNELS.get(message.channel)
+    if channel and channel.knows_doubles:
+        return _later(message, f"{reason} It is sent again: the other side takes it once, by its id.", now, claims)
     kind = "transactional" if message.topic.transactional else "marketing"
     if f"{message.channel}:{kind}" in settings.RESEND_IN_DOUBT:
         return _later(message, f"{reason} It is sent again under the same name, since it is needed.", now, claims)

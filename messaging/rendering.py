@@ -54,6 +54,12 @@ class Desk:
             profile, topic, channel.key, self.brand, preferences, unsubscribe, message.context, language
         )
         rendered = fill(version, values, zone_of(profile, preference))
+        longest = channel.form.longest
+        if longest is not None and len(rendered.text) > longest:
+            raise Unsayable(
+                f"It has {len(rendered.text):,} characters for this person; by {channel.label} at most {longest:,} can"
+                " be said."
+            )
         domain = self.brand.sender_address.rpartition("@")[2]
         envelope = Envelope(
             topic.slug, topic.transactional, message.journey or message.template.slug, domain, unsubscribe
@@ -68,6 +74,8 @@ class Desk:
             html=rendered.html,
             text=rendered.text,
             headers=channel.headers(envelope),
+            options=version.options,
+            urgent=topic.transactional,
         )
 
 
@@ -84,7 +92,7 @@ def fill(version: TemplateVersion, values: Mapping[str, Any], zone: ZoneInfo) ->
         except Unsayable as unsayable:
             raise Unsayable(f"The {name} could not be filled in: {unsayable}.") from unsayable
     subject, markup, text = parts
-    return Rendered(_one_line(subject), markup, text)
+    return Rendered(_one_line(subject) if version.subject else "", markup, text)
 
 
 @lru_cache(maxsize=512)

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -13,7 +13,7 @@ from consent.models import Topic
 from foundation import registry
 from foundation.errors import Conflict, Invalid, Problem
 from messaging import building
-from messaging.delivery import CHANNELS
+from messaging.delivery import CHANNELS, Form, form_of, label
 from messaging.liquid import Program, Unsayable
 from messaging.models import Template, TemplateVersion
 from staff import actors, audit
@@ -34,18 +34,20 @@ def save(
     topic: str,
     subject: str,
     blocks: Any,
+    options: Mapping[str, Any] | None = None,
     reason: str = "",
     upon: int | None = None,
     now: datetime,
 ) -> Template:
     """Makes or changes a template. What it says becomes a new version, unless it says the same as the last one.
 
+    `options` are what the channel offers beside (`Form.options`); without them those of before stay.
     `upon` is the number of the version that was changed (0: there was none); `Overtaken` if another has come since.
     `Invalid` names everything that is wrong with its path (`blocks[2].href`); `Conflict` where the channel of what
     exists would change, since journeys rely on it.
     """
-    found = _check(slug, name, channel, topic, subject, blocks)
-    subject = subject.strip()
+    found = _check(slug, name, channel, topic, subject, blocks, options)
+    subject = (subject or "").strip()
     with transaction.atomic():
         Template.objects.bulk_create(
             [Template(slug=slug, name=name.strip(), channel=channel, topic=found)], ignore_conflicts=True
@@ -61,8 +63,9 @@ def save(
         if upon is not None and upon != (before.number if before else 0):
             raise Overtaken(f"Somebody else saved the template {template.name} meanwhile.")
         renamed = (template.name, template.topic_id, template.archived) != (name.strip(), found.id, False)
-        if before is None or (before.subject, before.blocks) != (subject, blocks):
-            template.version = _version(template, before, subject, blocks, reason, now)
+        chosen = dict(options) if options is not None else before.options if before else {}
+        if before is None or (before.subject, before.blocks, before.options) != (subject, blocks, chosen):
+            template.version = _version(template, before, subject, blocks, chosen, reason, now)
         elif not renamed:
             return template
         template.name, template.topic, template.archived = name.strip(), found, False
@@ -75,14 +78,21 @@ def save(
 
 
 def _version(
-    template: Template, before: TemplateVersion | None, subject: str, blocks: Any, reason: str, now: datetime
+    template: Template,
+    before: TemplateVersion | None,
+    subject: str,
+    blocks: Any,
+    options: dict[str, Any],
+    reason: str,
+    now: datetime,
 ) -> TemplateVersion:
-    compiled = building.compile_blocks(building.read(blocks))
+    compiled = building.compile_for(form_of(template.channel), building.read(blocks))
     return TemplateVersion.objects.create(
         template=template,
         number=before.number + 1 if before else 1,
         subject=subject,
         blocks=blocks,
+        options=options,
         html=compiled.html,
         text=compiled.text,
         author=actors.current(),
@@ -106,14 +116,24 @@ def archive(slug: str, *, reason: str = "", now: datetime) -> None:
             audit.record("template.archived", "template", slug, summary, reason=reason)
 
 
-def of_content(*, channel: str, topic: str, subject: str, blocks: Any, now: datetime) -> Template:
+def of_content(
+    *, channel: str, topic: str, subject: str, blocks: Any, options: Mapping[str, Any] | None = None, now: datetime
+) -> Template:
     """The one-off template that says just this: the same content is the same template. `Invalid` as by `save`."""
-    said = json.dumps([channel, topic, subject, blocks], sort_keys=True, default=str)
+    content = [channel, topic, subject, blocks, *([dict(options)] if options else [])]
+    said = json.dumps(content, sort_keys=True, default=str)
     slug = f"one-off-{hashlib.sha256(said.encode('utf-8', 'surrogatepass')).hexdigest()[:24]}"
     name = " ".join(subject.split())[:200] if isinstance(subject, str) else ""
     with transaction.atomic():
         template = save(
-            slug, name=name or "One-off", channel=channel, topic=topic, subject=subject, blocks=blocks, now=now
+            slug,
+            name=name or "One-off",
+            channel=channel,
+            topic=topic,
+            subject=subject,
+            blocks=blocks,
+            options=options,
+            now=now,
         )
         if not template.one_off:
             template.one_off = True
@@ -136,7 +156,9 @@ def known(slugs: Iterable[str]) -> dict[str, tuple[str, str]]:
     return {slug: (channel, topic) for slug, channel, topic in rows.values_list("slug", "channel", "topic__slug")}
 
 
-def _check(slug: Any, name: Any, channel: Any, topic: Any, subject: Any, blocks: Any) -> Topic:
+def _check(
+    slug: Any, name: Any, channel: Any, topic: Any, subject: Any, blocks: Any, options: Any = None
+) -> Topic:
     problems = []
     if not isinstance(slug, str) or not _SLUG.match(slug) or len(slug) > 100:
         problems.append(Problem("slug", "must be lower-case letters, digits and dashes, at most 100"))
@@ -144,9 +166,13 @@ def _check(slug: Any, name: Any, channel: Any, topic: Any, subject: Any, blocks:
         problems.append(Problem("name", "must be a name of 1 to 200 characters"))
     if not isinstance(channel, str) or channel not in CHANNELS:
         problems.append(Problem("channel", f"must be one of {', '.join(CHANNELS.keys())}"))
-    problems += _check_subject(subject)
+    form = form_of(channel) if isinstance(channel, str) else Form()
+    problems += _check_subject(subject, form, channel)
+    problems += _check_options(options, form, channel)
     try:
-        building.read(blocks)
+        read = building.read(blocks)
+        said = building.compile_for(form, read).text if not form.framed else ""
+        problems += building.unfit(form, label(str(channel)), read, said)
     except Invalid as invalid:
         problems += invalid.problems
     found = Topic.objects.filter(slug=topic, archived=False).first() if isinstance(topic, str) else None
@@ -159,7 +185,27 @@ def _check(slug: Any, name: Any, channel: Any, topic: Any, subject: Any, blocks:
     return found
 
 
-def _check_subject(subject: Any) -> list[Problem]:
+def _check_options(options: Any, form: Form, channel: Any) -> list[Problem]:
+    if options is None or options == {}:
+        return []
+    if not isinstance(options, dict):
+        return [Problem("options", "must be an object of names and values")]
+    known = {one.name: [value for value, _ in one.among] for one in form.options}
+    problems = []
+    for name, value in options.items():
+        if name not in known:
+            there = f"it has {', '.join(known)}" if known else "it has none"
+            problems.append(Problem(f"options.{name}", f"is no option of {label(str(channel))}; {there}"))
+        elif value not in known[name]:
+            problems.append(Problem(f"options.{name}", f"must be one of {', '.join(known[name])}"))
+    return problems
+
+
+def _check_subject(subject: Any, form: Form, channel: Any) -> list[Problem]:
+    if not form.has_subject and subject in ("", None):
+        return []
+    if not form.has_subject:
+        return [Problem("subject", f"must be empty: by {label(str(channel))} nothing but the text is said")]
     if not isinstance(subject, str) or not subject.strip():
         return [Problem("subject", "is missing: the line that people see first")]
     if len(subject) > _LONGEST_SUBJECT:

@@ -19,5 +19,8 @@ class Button(Block):
             f' background-color="{write.liquid("{{ brand.colour }}")}">{write.plain(self.values["text"])}</mj-button>'
         )
 
+    def web(self, write: Writer) -> str:
+        return f'<p><a class="button" href="{write.href(self.values["href"])}">{write.plain(self.values["text"])}</a></p>'
+
     def text(self) -> str:
         return f"{self.values['text']}: {self.values['href'].strip()}"

@@ -11,6 +11,7 @@ class Columns(Block):
     key = "columns"
     label = "Columns"
     icon = "view_column_2"
+    is_said = False
     place = 80
     shapes = {"columns": "columns"}
     fields = {"columns": "two or three lists of blocks"}
@@ -34,6 +35,9 @@ class Columns(Block):
         return (
             "<mj-section padding='0'>" + "".join(f"<mj-column>{each}</mj-column>" for each in columns) + "</mj-section>"
         )
+
+    def web(self, write: Writer) -> str:
+        return "".join(block.web(write) for blocks in self._columns() for block in blocks)
 
     def text(self) -> str:
         return "\n\n".join(block.text().strip() for blocks in self._columns() for block in blocks)

@@ -8,11 +8,15 @@ class Divider(Block):
     key = "divider"
     label = "Divider"
     icon = "horizontal_rule"
+    is_said = False
     place = 70
     fields = {}
 
     def mjml(self, write: Writer) -> str:
         return '<mj-divider border-width="1px" border-color="#e5e7eb" padding="16px 24px" />'
+
+    def web(self, write: Writer) -> str:
+        return "<hr>"
 
     def text(self) -> str:
         return "----"

@@ -17,6 +17,9 @@ class Heading(Block):
         style = 'font-size="24px" font-weight="700" line-height="1.3"'
         return f'<mj-text {style} padding="16px 24px 8px"><h1 style="{_PLAIN}">{words}</h1></mj-text>'
 
+    def web(self, write: Writer) -> str:
+        return f"<h2>{write.rich(self.values['text'])}</h2>"
+
     def text(self) -> str:
         return str(self.values["text"]).strip()
 

@@ -11,6 +11,7 @@ class Image(Block):
     key = "image"
     label = "Image"
     icon = "image"
+    is_said = False
     place = 40
     shapes = {"src": "address", "alt": "line", "href": "address", "width": "number"}
     fields = {
@@ -33,6 +34,11 @@ class Image(Block):
         width = f' width="{self.values["width"]}px"' if self.values.get("width") else ""
         src, alt = write.href(self.values["src"]), write.plain(self.values["alt"])
         return f'<mj-image src="{src}" alt="{alt}"{leads}{width} padding="8px 24px" />'
+
+    def web(self, write: Writer) -> str:
+        picture = f'<img src="{write.href(self.values["src"])}" alt="{write.plain(self.values["alt"])}">'
+        href = self.values.get("href")
+        return f'<a href="{write.href(href)}">{picture}</a>' if href else picture
 
     def text(self) -> str:
         href = self.values.get("href")

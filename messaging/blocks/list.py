@@ -28,6 +28,10 @@ class List(Block):
         items = "".join(f'<li style="margin:0 0 6px">{write.rich(item)}</li>' for item in self.values["items"])
         return f'<mj-text><{tag} style="margin:0;padding-left:24px">{items}</{tag}></mj-text>'
 
+    def web(self, write: Writer) -> str:
+        tag = "ol" if self.values.get("ordered") else "ul"
+        return f"<{tag}>{''.join(f'<li>{write.rich(item)}</li>' for item in self.values['items'])}</{tag}>"
+
     def text(self) -> str:
         marks = (f"{n}." for n in range(1, 51)) if self.values.get("ordered") else ("-" for _ in range(50))
         return "\n".join(f"{mark} {unmarked(item)}" for mark, item in zip(marks, self.values["items"], strict=False))

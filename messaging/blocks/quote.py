@@ -20,6 +20,11 @@ class Quote(Block):
         line = write.liquid("{{ brand.colour }}")
         return f'<mj-text><div style="border-left:3px solid {line};padding-left:16px">{said}</div></mj-text>'
 
+    def web(self, write: Writer) -> str:
+        by = self.values.get("by")
+        who = f"<br>{write.plain(by)}" if by else ""
+        return f"<blockquote>{write.rich(self.values['text'])}{who}</blockquote>"
+
     def text(self) -> str:
         by = self.values.get("by")
         return "\n".join(f"> {line}" for line in unmarked(self.values["text"]).splitlines()) + (

@@ -14,5 +14,8 @@ class Text(Block):
     def mjml(self, write: Writer) -> str:
         return f"<mj-text>{write.rich(self.values['text'])}</mj-text>"
 
+    def web(self, write: Writer) -> str:
+        return f"<p>{write.rich(self.values['text'])}</p>"
+
     def text(self) -> str:
         return unmarked(self.values["text"])

@@ -15,12 +15,15 @@ from django.core.mail import EmailMultiAlternatives, get_connection
 from django.core.mail.message import BadHeaderError
 from django.core.validators import validate_email
 
+from consent import links
 from messaging import smtp
 from messaging.delivery import (
     CHANNELS,
+    About,
     Accepted,
     Channel,
     Envelope,
+    Form,
     InDoubt,
     Later,
     Letter,
@@ -29,6 +32,7 @@ from messaging.delivery import (
     Returned,
     Unreachable,
 )
+from messaging.returns import verp
 from profiles.models import Profile
 
 _ENHANCED = re.compile(r"\b([245])\.(\d{1,3})\.(\d{1,3})\b")
@@ -39,11 +43,30 @@ _UNKNOWN_USER = re.compile(
     re.IGNORECASE,
 )
 
+# What the other side holds against us as a sender and not against the message or the address (BO-03).
+_AGAINST_US = re.compile(r"7\.\d+|4\.\d+|3\.2")
+# Domains of the large mailbox providers that are taken in by the servers of another of theirs.
+_SAME_DOOR = {
+    domain: door
+    for door, domains in {
+        "gmail.com": ("googlemail.com",),
+        "outlook.com": ("hotmail.com", "hotmail.co.uk", "hotmail.de", "hotmail.es", "hotmail.fr", "live.com", "msn.com"),
+        "yahoo.com": ("yahoo.co.uk", "yahoo.de", "yahoo.es", "yahoo.fr", "ymail.com", "aol.com"),
+        "icloud.com": ("me.com", "mac.com"),
+        "gmx.net": ("gmx.de", "gmx.at", "gmx.ch", "web.de"),
+    }.items()
+    for domain in domains
+}
+
 
 @CHANNELS.register
 class Email(Channel):
     key = "email"
     label = "email"
+    about = "Mail, through the server or provider that the operator named (EMAIL_URL)."
+    icon = "mail"
+    form = Form(framed=True)
+    test_to = "An email address"
 
     def address(self, profile: Profile) -> str:
         return (profile.email or "").strip()
@@ -57,6 +80,11 @@ class Email(Channel):
             return False
         return True
 
+    def place(self, address: str) -> str:
+        """The provider behind the address: several domains of one have one door."""
+        domain = address.rpartition("@")[2].lower().strip(".")
+        return _SAME_DOOR.get(domain, domain)[:255]
+
     def headers(self, envelope: Envelope) -> dict[str, str]:
         """Asks out-of-office programs for silence; and on all but transactional mail, says how to get no more."""
         headers = {
@@ -68,7 +96,7 @@ class Email(Channel):
             return headers
         return headers | {
             "List-Id": f"<{envelope.topic}.{envelope.domain}>",
-            "List-Unsubscribe": f"<{envelope.unsubscribe}>",
+            "List-Unsubscribe": links.list_unsubscribe(envelope.unsubscribe),
             "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
             "Precedence": "bulk",
         }
@@ -114,7 +142,7 @@ class _EmailLine(Line):
         try:
             self.open()
         except Unreachable as error:
-            return Later(str(error))
+            return Later(str(error), About.CHANNEL)
         try:
             self._backend.send_messages([mail])
         except smtplib.SMTPRecipientsRefused as error:
@@ -133,13 +161,15 @@ class _EmailLine(Line):
             self.close()
         said = f"The mail server answered {code} {text.strip()[:300]}".strip()
         enhanced = _ENHANCED.search(text)
+        against_us = code == 421 or (enhanced and _AGAINST_US.fullmatch(f"{enhanced[2]}.{enhanced[3]}"))
+        about = About.PLACE if against_us else About.MESSAGE
         if 400 <= code < 500 or (enhanced and enhanced[1] == "4"):
-            return Later(said)
+            return Later(said, about)
         if code < 400:
             self.close()
             return Later(said)
         gone = f"{enhanced[2]}.{enhanced[3]}" in _NO_SUCH_ADDRESS if enhanced else bool(_UNKNOWN_USER.search(text))
-        return Returned(said, gone=gone and about_address)
+        return Returned(said, gone=gone and about_address, about=about)
 
     def _cut(self, error: Exception) -> Outcome:
         """No answer came. Where we know how far the talk had got, that decides; else nobody knows."""
@@ -147,7 +177,8 @@ class _EmailLine(Line):
         sure = knows and not self._backend.in_doubt and isinstance(error, OSError | smtplib.SMTPException)
         self.close()
         if sure:
-            return Later(f"The line to the mail server broke before the mail was handed over ({_said(error)}).")
+            said = f"The line to the mail server broke before the mail was handed over ({_said(error)})."
+            return Later(said, About.CHANNEL)
         return InDoubt(f"The mail was handed over and no answer came ({_said(error)}).")
 
 
@@ -163,6 +194,7 @@ class _Unfolded(Compat32):
 class _Mail(EmailMultiAlternatives):
     """Built once, however often it is asked for."""
 
+    metadata: dict[str, str]
     _built: Any = None
 
     def message(self, **_: Any) -> Any:
@@ -174,14 +206,18 @@ class _Mail(EmailMultiAlternatives):
 
 def mail_of(letter: Letter, backend: Any = None) -> EmailMultiAlternatives:
     """The mail: text first and HTML last, so that a reader takes the best it can show."""
+    headers = {"Message-ID": letter.message_id, **letter.headers}
+    # What comes back over SMTP comes to an address of this message's own; a provider has ways of its own to say so.
+    returns = verp.address_of(letter.id) if isinstance(backend, smtp.EmailBackend) else ""
     mail = _Mail(
         subject=letter.subject,
         body=letter.text,
-        from_email=letter.sender,
+        from_email=returns or letter.sender,
         to=[letter.address],
-        headers={"Message-ID": letter.message_id, **letter.headers},
+        headers=headers | {"From": letter.sender} if returns else headers,
         connection=backend,
     )
+    mail.metadata = {"message": str(letter.id)}  # by which a provider's reports name it (Anymail)
     mail.attach_alternative(letter.html, "text/html")
     return mail
 

@@ -17,6 +17,7 @@ from messaging.judging import ALLOW, GUARDRAILS, Block, Candidate, Defer, Guardr
 from messaging.limits import Most
 from messaging.models import Message, MessageState, Template
 from profiles.models import Profile
+from tests.messaging import by_channel
 from tests.messaging.conftest import state_of
 from tests.messaging.sink import Sink
 
@@ -239,6 +240,9 @@ def crowd(
             consent = states.of([profile.id], message.topic.slug, "email").get(profile.id)
             wishes = preferences.of([profile.id])[profile.id]
             candidates.append(Candidate(message, profile, message.topic, profile.email or "", consent, wishes))
+    texted = person("texted", phone="+436601234567", attributes={"birthday": "1980-05-05"})
+    message, wishes = by_channel.queued(texted, "sms", now), preferences.of([texted.id])[texted.id]
+    candidates.append(Candidate(message, texted, message.topic, texted.phone or "", None, wishes))
     return candidates
 
 

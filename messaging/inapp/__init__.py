@@ -1,0 +1,1 @@
+"""What has somebody been told on the customer's own site, and what did they do with it?"""
