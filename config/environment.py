@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -103,6 +104,28 @@ def database(name: str) -> dict[str, Any]:
         )
     found = dict(environ.Env.db_url_config(text(name)))
     return {**found, "HOST": unquote(found["HOST"])}  # %2Fvar%2Frun%2Fpostgresql is the folder of a unix socket
+
+
+def json_object(name: str) -> dict[str, Any]:
+    """A JSON object; empty where it is unset."""
+    try:
+        found = json.loads(text(name, "{}"))
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise ImproperlyConfigured(f'{name} must be a JSON object, such as {{"POSTMARK_SERVER_TOKEN": "…"}}.')
+    return dict(found)
+
+
+def address(name: str) -> str:
+    """An email address; "" where it is unset. Its local part has room for what is added to it."""
+    found = text(name)
+    local, at, domain = found.rpartition("@")
+    if found and not (at and "." in domain and re.fullmatch(r"[a-z0-9._-]{1,20}", local) and "+" not in found):
+        raise ImproperlyConfigured(
+            f"{name} is {found!r}; it must be like bounces@mail.example.com, with at most 20 small letters before the @."
+        )
+    return found
 
 
 @dataclass(frozen=True)

@@ -6,3 +6,4 @@ class MessagingConfig(AppConfig):
 
     def ready(self) -> None:
         from messaging import joining, system  # noqa: F401 (they join what the registry asks)
+        from messaging.returns import mails, webhooks  # noqa: F401 (the same, and a check of settings)

@@ -4,6 +4,7 @@ from datetime import datetime
 
 from foundation.loops import loop
 from messaging import clicks, dispatch
+from messaging.returns import applying, reports
 
 
 @loop("messaging.dispatch")
@@ -22,3 +23,15 @@ def reap(now: datetime) -> int:
 def tell_clicks(now: datetime) -> int:
     """Tells the clicks of people from those of programs."""
     return clicks.tick(now)
+
+
+@loop("messaging.returns")
+def act_on_returns(now: datetime) -> int:
+    """Acts on what was told of messages."""
+    return applying.tick(now)
+
+
+@loop("messaging.forget")
+def forget(now: datetime) -> int:
+    """Drops what was told of messages and is past its time."""
+    return reports.forget(now)
