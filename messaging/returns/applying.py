@@ -240,7 +240,7 @@ def _block(reports: Iterable[Report]) -> None:
     reasons = {
         Meaning.NO_ADDRESS: (Suppression.Reason.HARD_BOUNCE, Suppression.Scope.ALL),
         Meaning.COMPLAINED: (Suppression.Reason.COMPLAINT, Suppression.Scope.MARKETING),
-        Meaning.LISTED: (soft.PROVIDER, Suppression.Scope.ALL),
+        Meaning.LISTED: (Suppression.Reason.PROVIDER, Suppression.Scope.ALL),
     }
     for one in reports:
         if one.state != Report.State.APPLIED or one.message is None or one.meaning not in reasons:

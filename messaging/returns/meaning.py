@@ -83,7 +83,7 @@ _BY_WORDS = (
         _words(
             r"no such", r"unknown (?:user|recipient|mailbox|address|local.?part)", r"(?:user|recipient|mailbox|address|account|local.?part)[\w\s<>@.'’+-]{0,80}"
             r"(?:unknown|not found|does ?n.?t exist|does not exist|not exist|invalid|unavailable|disabled|inactive)",
-            r"invalid (?:recipient|mailbox|address)", r"no mailbox", r"isn.t our customer", r"unrouteable address",
+            r"invalid (?:recipient|mailbox|address)", r"no mailbox", r"does ?n.t have an? [\w.]+ account", r"isn.t our customer", r"unrouteable address",
             r"nicht (?:bekannt|gefunden|vorhanden)", r"existiert nicht", r"unbekannte[rn]? (?:benutzer|empf)", r"inconnu", r"n['’]existe pas",
             r"desconocido", r"no existe", r"sconosciut", r"non esiste", r"用户不存在", r"não existe", r"nie istnieje",
             r"не существует", r"存在しません",

@@ -12,9 +12,6 @@ from foundation.sql import statements
 from messaging.models import Message
 from messaging.outbox import as_json
 
-SOFT_BOUNCES = "soft_bounce"
-PROVIDER = "provider"
-"""Reasons of ours for which an address is left alone."""
 MOST, OVER = 5, timedelta(days=14)
 _sql = statements("messaging", "returns")
 
@@ -37,6 +34,6 @@ def note(reached: Iterable[tuple[Message, bool, datetime]], now: datetime) -> No
     for channel, digest, times, span in _sql.rows("in_vain", {"channels": list(channels), "hashes": list(hashes)}):
         if times >= MOST and span >= OVER:
             said = f"{times} messages in a row could not be delivered, over {span.days} days."
-            suppression.add(channel, addresses[channel, digest], SOFT_BOUNCES, now, Suppression.Scope.ALL, note=said)
+            suppression.add(channel, addresses[channel, digest], Suppression.Reason.SOFT_BOUNCE, now, Suppression.Scope.ALL, note=said)
         else:
-            suppression.lift(channel, addresses[channel, digest], SOFT_BOUNCES)
+            suppression.lift(channel, addresses[channel, digest], Suppression.Reason.SOFT_BOUNCE)
