@@ -10,8 +10,12 @@ from consent import ledger, subjects
 from consent.ledger import EVERYTHING, Choice
 from consent.models import ConsentRecord, Limit, State
 from consent.wordings import Wordings
-from profiles.models import Profile
+from profiles import pulses
+from profiles.models import Profile, Pulse
 from staff import audit
+
+# The value of a person that changes with a limit, for those who follow values.
+NAME = "consent.limit"
 
 
 def of(profile_ids: Iterable[UUID]) -> dict[UUID, set[str]]:
@@ -51,6 +55,7 @@ def lift(profile: Profile, kind: str, *, now: datetime) -> bool:
         subjects.lock_to_write([profile.id], now)
         if not Limit.objects.filter(profile=profile, kind=kind).delete()[0]:
             return False
+        pulses.touch([profile.id], cause=Pulse.Cause.ATTRIBUTE, now=now, attributes=[NAME])
         audit.record("lift", "limit", str(profile.id), f"Lifted: {Limit.Kind(kind).label}.")
     return True
 
@@ -61,4 +66,5 @@ def _set(profile: Profile, kind: str, now: datetime) -> None:
         subjects.lock_to_write([profile.id], now)
         _limit, is_new = Limit.objects.get_or_create(profile=profile, kind=kind, defaults={"since": now})
         if is_new:
+            pulses.touch([profile.id], cause=Pulse.Cause.ATTRIBUTE, now=now, attributes=[NAME])
             audit.record("limit", "limit", str(profile.id), f"Set: {Limit.Kind(kind).label}.")

@@ -18,6 +18,7 @@ MAX_KEYS = 500
 MAX_KEY_CHARACTERS = 255
 MAX_STRING_BYTES = 8_192
 MAX_INTEGER = 2**53
+MOST_DIGITS = 17  # what tells any two doubles apart; of a fraction with more, the nearest double is kept
 _LONGEST_INTEGER = 400  # digits that are worth turning into a number; what has more is refused either way
 
 _SPACE = re.compile(r"[ \t\n\r]*")
@@ -34,6 +35,10 @@ class Huge:
     """An integer with too many digits to be worth reading."""
 
     digits: int
+
+
+class Rounded(float):
+    """A fraction of more digits than are kept: the nearest number of those that are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,8 +175,16 @@ def _integer(digits: str) -> int | Huge:
     return int(digits) if len(digits) <= _LONGEST_INTEGER else Huge(len(digits.lstrip("-")))
 
 
-_decoder = json.JSONDecoder(object_pairs_hook=_pairs)
-_decoder_of_long_integers = json.JSONDecoder(object_pairs_hook=_pairs, parse_int=_integer)
+def _fraction(text: str) -> float:
+    value = float(text)
+    if len(text) <= MOST_DIGITS:
+        return value
+    digits = text.lower().partition("e")[0].lstrip("-").replace(".", "").strip("0")
+    return Rounded(value) if len(digits) > MOST_DIGITS else value
+
+
+_decoder = json.JSONDecoder(object_pairs_hook=_pairs, parse_float=_fraction)
+_decoder_of_long_integers = json.JSONDecoder(object_pairs_hook=_pairs, parse_int=_integer, parse_float=_fraction)
 
 
 def _value(text: str, start: int) -> tuple[Any, int]:

@@ -1,6 +1,6 @@
 """What journeys answer to the apps below: is a message still wanted, who uses this, what of a merge or an erasure."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -82,19 +82,31 @@ def _meanwhile(travellers: Sequence[Traveller], at: datetime) -> dict[UUID, str]
 @registry.references.join
 def references(kind: str, slug: str) -> list[str]:
     """Journeys whose live version or draft relies on a segment, template, team or journey."""
+    return users(kind, [slug]).get(slug, [])
+
+
+@registry.users.join
+def users(kind: str, slugs: Collection[str]) -> dict[str, list[str]]:
+    """The same of many at once: each that is used, with the journeys that do."""
     rows = JourneyVersion.objects.filter(Q(published_at=None) | Q(pk__in=Journey.objects.values("version")))
-    users: dict[str, None] = {}
+    found: dict[str, dict[str, None]] = {}
     for version in rows.select_related("journey").order_by("journey__slug", "number"):
-        if _relies_on(version, kind, slug):
-            draft = " (in its draft)" if version.published_at is None else ""
-            users[f"The journey {version.journey.name} uses it{draft}."] = None
-    return list(users)
+        draft = " (in its draft)" if version.published_at is None else ""
+        for slug in _used(version, kind).intersection(slugs):
+            found.setdefault(slug, {})[f"The journey {version.journey.name} uses it{draft}."] = None
+    return {slug: list(sentences) for slug, sentences in found.items()}
 
 
-def _relies_on(version: JourneyVersion, kind: str, slug: str) -> bool:
+def _used(version: JourneyVersion, kind: str) -> set[str]:
     if documents.flaws(version.document):
-        return False
-    return any(use.kind == kind and use.slug == slug for use in documents.uses(version.document))
+        return set()
+    return {use.slug for use in documents.uses(version.document) if use.kind == kind}
+
+
+@registry.known.join
+def known(kind: str, slugs: Collection[str]) -> set[str] | None:
+    """Of these journeys those that there are."""
+    return set(Journey.objects.filter(slug__in=slugs).values_list("slug", flat=True)) if kind == "journey" else None
 
 
 # ── One person ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -123,6 +135,8 @@ def absorb(merges: Sequence[Pair]) -> None:
 @registry.erase.join
 def erase(profile: Profile) -> None:
     """Takes the person out of every journey, story and all."""
+    # Held first: who walks with one of them now writes on its story until then.
+    list(Enrollment.objects.filter(profile=profile).order_by("pk").select_for_update(of=("self",)).values_list("pk"))
     Transition.objects.filter(enrollment__profile=profile).delete()
     Enrollment.objects.filter(profile=profile).delete()
     Refusal.objects.filter(profile=profile).delete()

@@ -23,10 +23,12 @@ from foundation.admin import ReadOnlyAdmin, Serve, page_of
 from foundation.errors import Conflict, Invalid, Refused
 from foundation.pages import Entry, Facts, Flow, Head, Line, Number, Numbers, Part, Prose, Story, Table, Verb, fragment
 from profiles.models import Profile
-from segments import definitions, language
+from segments import definitions, language, limits
+from segments import learnings as noting
 from segments.editor import health as seen
 from segments.editor.charting import chart
 from segments.editor.history import history
+from segments.editor.learnt import learnings
 from segments.editor.views import edit, from_file, to_file
 from segments.language import Condition
 from segments.models import Membership, MembershipChange, Segment, SegmentVersion
@@ -140,6 +142,7 @@ class SegmentAdmin(ReadOnlyAdmin):
         may = request.user.has_perm("segments.change_segment")
         return [
             *parts,
+            learnings(row, may_add=request.user.has_perm("segments.add_learning")),
             _lately(request, row),
             _sample(request, row),
             history(row, may_restore=may and row.status != Segment.Status.ARCHIVED),
@@ -171,11 +174,24 @@ class SegmentAdmin(ReadOnlyAdmin):
         return {"segments_of_person": _of_person}
 
     def _do(self, request: HttpRequest, row: Any) -> HttpResponse:
-        """A version is restored from its place in the history; the other verbs stand at the top of the page."""
+        """What was learnt, and which version is restored, is said in their cards; the other verbs stand at the top."""
         verb = request.POST.get("verb", "")
+        if verb == "note":
+            return self._noted(request, row)
         if verb.startswith("restore-"):
             return self._restored(request, row, verb)
         return super()._do(request, row)
+
+    def _noted(self, request: HttpRequest, row: Segment) -> HttpResponse:
+        if not request.user.has_perm("segments.add_learning"):
+            raise PermissionDenied
+        try:
+            noting.note(row, request.POST.get("text", ""), now=clock.now())
+        except Invalid as invalid:
+            messages.error(request, invalid.problems[0].reason)
+        else:
+            messages.success(request, "It is noted.")
+        return HttpResponseRedirect(request.path)
 
     def _restored(self, request: HttpRequest, row: Segment, verb: str) -> HttpResponse:
         number = verb.removeprefix("restore-")
@@ -360,6 +376,7 @@ def _about(row: Segment) -> Part:
             ("What they need", row.needs),
             ("How to reach them", ", ".join(wording.spoken(channel) for channel in row.preferred_channels)),
             ("How we know that it works", row.success_metric),
+            ("Used for", "marketing: who objects to it is left out" if row.marketing else "service or analysis alone"),
             ("Owner", str(row.owner) if row.owner else ""),
             ("Family", f"{wording.spoken(row.family)}, place {row.position}" if row.family else ""),
             ("Filled", row.get_kind_display()),
@@ -391,6 +408,7 @@ def _of_person(request: HttpRequest, key: UUID) -> HttpResponse:
             )
             for member in members
         ],
+        note=" ".join(limits.kept_out(key)),
         empty="This person is in no segment.",
     )
     return fragment(request, [part])

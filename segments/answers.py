@@ -1,6 +1,6 @@
 """What segments do when people merge or are erased, what they export of a person, and what of theirs uses what."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from foundation import registry
@@ -61,17 +61,25 @@ def export(profile: Profile) -> dict[str, Any]:
 
 @registry.references.join
 def references(kind: str, slug: str) -> list[str]:
-    """The segments, but for archived ones, whose definition speaks of a segment, an event or an attribute."""
-    asked = {"segment": "segments", "event": "events", "attribute": "attributes", "account": "account"}.get(kind)
-    if asked is None:
-        return []
-    rows = Segment.objects.exclude(status=Segment.Status.ARCHIVED).exclude(slug=slug if kind == "segment" else "")
-    return [f"Segment “{row.name}” uses it" for row in rows.order_by("name") if slug in _needs(row.definition, asked)]
+    """The segments, but for archived ones, whose definition speaks of it: an event, an attribute, a topic …"""
+    return users(kind, [slug]).get(slug, [])
 
 
-def _needs(definition: Any, what: str) -> frozenset[str]:
+@registry.users.join
+def users(kind: str, slugs: Collection[str]) -> dict[str, list[str]]:
+    """The same of many at once: each that is used, with the segments that do."""
+    found: dict[str, list[str]] = {}
+    for row in Segment.objects.exclude(status=Segment.Status.ARCHIVED).order_by("name"):
+        for slug in _used(row.definition, kind).intersection(slugs) - ({row.slug} if kind == "segment" else set()):
+            found.setdefault(slug, []).append(f"Segment “{row.name}” uses it")
+    return found
+
+
+def _used(definition: Any, kind: str) -> set[str]:
     try:
-        needs: frozenset[str] = getattr(language.parse(definition).needs(), what)
+        condition = language.parse(definition)
     except Invalid:
-        return frozenset()
-    return needs
+        return set()
+    needs = condition.needs()
+    asked = {"event": needs.events, "attribute": needs.attributes, "account": needs.account}
+    return set(asked[kind]) if kind in asked else {slug for of, slug, _ in condition.refers() if of == kind}

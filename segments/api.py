@@ -18,7 +18,7 @@ from foundation.errors import Conflict, Invalid, Problem
 from foundation.rest import Fields, JSONObject, Moment, Text, bounded
 from profiles.api import PROFILE, OfProfile
 from profiles.models import Profile
-from segments import definitions, language, membership
+from segments import definitions, language, limits, membership
 from segments.models import Cause, Membership, Segment, SegmentVersion
 from staff.rest import Resource, member
 
@@ -38,6 +38,9 @@ class SegmentFields(Fields):
     preferred_channels = serializers.ListField(child=Text(max_length=20), required=False)
     owner = Text(source="owner.username", required=False, allow_null=True, help_text="User name of a member of staff.")
     success_metric = Text(required=False, allow_blank=True)
+    marketing = serializers.BooleanField(
+        required=False, help_text="Whether it serves marketing (by default): who objects to that is not in it then."
+    )
     status = serializers.ChoiceField(
         Segment.Status.choices, required=False, help_text="Of a new one live by default; else it stays as it is."
     )
@@ -71,6 +74,7 @@ class QuestionFields(Fields):
     definition = JSONObject()
     at = Moment(required=False)
     limit = serializers.IntegerField(required=False, default=20, min_value=0, max_value=definitions.LIMIT)
+    marketing = serializers.BooleanField(required=False, default=True, help_text="As of a segment.")
 
 
 class PreviewFields(Fields):
@@ -143,7 +147,12 @@ class SegmentView(ListModelMixin, RetrieveModelMixin, Resource):
         asked = self.taken(QuestionFields)
         with bounded(_SECONDS):
             try:
-                found = definitions.preview(asked["definition"], at=asked.get("at", self.now), limit=asked["limit"])
+                found = definitions.preview(
+                    asked["definition"],
+                    at=asked.get("at", self.now),
+                    limit=asked["limit"],
+                    marketing=asked["marketing"],
+                )
             except Invalid as refusal:
                 raise Invalid([Problem(p.path or "definition", p.reason) for p in refusal.problems]) from None
         return Response(PreviewFields(found).data)
@@ -277,6 +286,7 @@ class FindingFields(Fields):
 class ExplanationFields(Fields):
     segment = serializers.CharField()
     holds = serializers.BooleanField()
+    kept_out = serializers.CharField(help_text="Why they are not in it whatever they match; empty: nothing is.")
     at = serializers.DateTimeField()
     findings = FindingFields(many=True)
 
@@ -303,8 +313,9 @@ class ExplainView(OfProfile):
         segment = find(asked["segment"])
         with bounded(_SECONDS):
             findings = language.parse(segment.definition).explain(self.profile.id, at=at)
-        holds = bool(findings) and findings[0].holds
-        told = {"segment": segment.slug, "holds": holds, "at": at, "findings": findings}
+        kept_out = " ".join(limits.kept_out(self.profile.id, marketing=segment.marketing))
+        holds = bool(findings) and findings[0].holds and not kept_out
+        told = {"segment": segment.slug, "holds": holds, "kept_out": kept_out, "at": at, "findings": findings}
         return Response(ExplanationFields(told).data)
 
 

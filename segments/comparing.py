@@ -11,7 +11,7 @@ from decimal import Decimal
 from math import ceil, floor
 from typing import Any, Protocol
 
-from segments import fields
+from segments import fields, moments
 from segments.places import Place
 from segments.question import Question, either, shifted
 
@@ -274,6 +274,8 @@ class Comparison:
             return _SAID[self.op]
         if self.op == "between":
             return f"is between {said(self.value[0])} and {said(self.value[1])}"
+        if self.op in ("within_last", "within_next"):
+            return f"{_SAID[self.op]} {self.value.bare}"
         tail = {"more_than_ago": " ago", "more_than_ahead": " ahead"}.get(self.op, "")
         return f"{_SAID[self.op]} {said(self.value)}{tail}"
 
@@ -314,12 +316,14 @@ def said(value: Value) -> str:
     match value:
         case bool():
             return "true" if value else "false"
+        case "":
+            return "an empty text"
         case str():
             return f"“{value}”"
         case Decimal():
             return plain(value)
         case datetime():
-            return f"{value.day} {value:%B %Y}" + (f", {value:%H:%M} UTC" if value.hour or value.minute else "")
+            return moments.said(value)
         case tuple():
             return " or ".join(said(one) for one in value) if value else "nothing"
     return str(value)

@@ -9,7 +9,7 @@ from django.db import transaction
 
 from foundation import registry, wording
 from foundation.errors import Conflict, Invalid, Problem
-from segments import building, language
+from segments import building, language, limits, membership, naming
 from segments.language import Condition
 from segments.models import Cause, Membership, Segment, SegmentVersion
 from segments.question import Question
@@ -27,6 +27,7 @@ FIELDS = (
     "preferred_channels",
     "owner",
     "success_metric",
+    "marketing",
     "kind",
 )
 
@@ -47,11 +48,14 @@ class Preview:
 
 
 # ── Asking ───────────────────────────────────────────────────────────────────────────────────────────────────────────
-def preview(definition: Any, *, at: datetime, limit: int = 20) -> Preview:
-    """Who matches a definition at `at`, without saving it. `members` are external ids, in their order."""
+def preview(definition: Any, *, at: datetime, limit: int = 20, marketing: bool = True) -> Preview:
+    """Who would be in a segment of a definition at `at`, without saving it. `members` are external ids, in their order.
+
+    `marketing`: whether the segment would be used for it, as all are by default.
+    """
     condition = _read(definition)
     q = Question(at, condition.names())
-    holds = condition.holds(q)
+    holds = limits.within(condition, marketing=marketing).holds(q)
     shown = q.bind(max(0, min(limit, LIMIT)), "bigint")
     counts = (
         "count(*) FILTER (WHERE p.external_id IS NOT NULL)",
@@ -63,14 +67,9 @@ def preview(definition: Any, *, at: datetime, limit: int = 20) -> Preview:
 
 
 def _read(definition: Any) -> Condition:
-    """A valid condition whose segments exist."""
+    """A valid condition, and what it speaks of is there."""
     condition = language.parse(definition)
-    used = [(f"{where}.slug".lstrip("."), slug) for where, slug in condition.segments()]
-    there = Segment.objects.exclude(status=Segment.Status.ARCHIVED).filter(slug__in={slug for _, slug in used})
-    known = set(there.values_list("slug", flat=True))
-    unknown = [Problem(path, f"There is no segment “{slug}”.") for path, slug in used if slug not in known]
-    if unknown:
-        raise Invalid(unknown)
+    naming.refuse_unknown(condition)
     return condition
 
 
@@ -98,7 +97,7 @@ def save(
         building.hold_alone([], making=True)  # one definition is saved at a time, so that no two close a circle
         segment, made = _row(slug, name, now)
         _refuse_if_overtaken(segment, upon)
-        before = (segment.status, segment.kind, segment.family, segment.position, segment.version_id)
+        before = _stand(segment)
         said = [getattr(segment, key) for key in (*FIELDS, "name", "status")]
         condition = _changed(segment, definition, made)
         for key, value in fields.items():
@@ -115,9 +114,10 @@ def save(
         segment.save()
         if condition is not None:
             _add_version(segment, condition, reason, now)
-        after = (segment.status, segment.kind, segment.family, segment.position, segment.version_id)
+        after = _stand(segment)
         _tell(segment, made, before, after, reason)
-        if before != after and Segment.Status.LIVE in (before[0], after[0]):
+        is_live = Segment.Status.LIVE in (before[0], after[0])
+        if before != after and (is_live or segment.kind == Segment.Kind.STATIC):
             _follow(segment, before, now)
     segment.refresh_from_db()
     return segment
@@ -190,8 +190,15 @@ def _tell(segment: Segment, made: bool, before: tuple[Any, ...], after: tuple[An
     audit.record(verb, "segment", segment.slug, f"{what}: {reason}" if reason else f"{what}.")
 
 
+def _stand(segment: Segment) -> tuple[Any, ...]:
+    """All of it that its membership hangs on."""
+    return segment.status, segment.kind, segment.family, segment.position, segment.marketing, segment.version_id
+
+
 def _follow(segment: Segment, before: tuple[Any, ...], now: datetime) -> None:
     """Has the membership follow what was saved: of the segment, and of all whose answer hangs on it."""
+    if segment.kind == Segment.Kind.STATIC:
+        membership.follow_limits(segment, now=now)
     cause = Cause.BUILD if segment.refreshed_at is None else Cause.DEFINITION
     building.build([segment], now=now, cause=cause)
     others = _dependents(segment, {segment.family, before[2]} - {""})

@@ -5,10 +5,12 @@ A kind declares its fields once, as a dataclass whose fields are made by `asks`;
 
 import dataclasses
 import re
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, TypeVar
 
+from foundation import strict_json
 from foundation.errors import Invalid, Problem
 from segments import moments
 from segments.moments import Between, Duration, Last, Since, Window
@@ -18,6 +20,7 @@ T = TypeVar("T")
 Read = Callable[[Any, Place], T]
 
 LONGEST_TEXT = 8_192
+_LARGEST = Decimal(sys.float_info.max)
 _SLUG = re.compile(r"[-a-zA-Z0-9_]{1,100}", re.ASCII)
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
@@ -50,7 +53,7 @@ def asks(
 ) -> Any:
     """A field that `read` validates. With `keys` it is read from several keys of the definition at once.
 
-    An absent key takes the default; without one it is refused.
+    An absent key takes the default, and so does null; without a default it is refused.
     """
     return dataclasses.field(default=default, metadata={"read": read, "keys": tuple(keys), "look": look or Look()})
 
@@ -65,13 +68,14 @@ def fill(kind: type[T], definition: Mapping[Any, Any], place: Place, also: Seque
             continue
         keys = field.metadata["keys"]
         known.update(keys or (field.name,))
+        is_needed = field.default is dataclasses.MISSING
         try:
             if keys:
-                if any(key in definition for key in keys) or field.default is dataclasses.MISSING:
+                if any(key in definition for key in keys) or is_needed:
                     values[field.name] = field.metadata["read"](definition, place)
-            elif field.name in definition:
+            elif definition.get(field.name) is not None or (field.name in definition and is_needed):
                 values[field.name] = field.metadata["read"](definition[field.name], place.at(field.name))
-            elif field.default is dataclasses.MISSING:
+            elif is_needed:
                 place.at(field.name).refuse("This is missing.")
         except Invalid as invalid:
             problems.extend(invalid.problems)
@@ -148,13 +152,12 @@ def choice(*options: str) -> Read[str]:
 def number(value: Any, place: Place) -> Decimal:
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
         place.refuse("This must be a number.")
+    if isinstance(value, strict_json.Rounded):
+        place.refuse(f"This number has more than {strict_json.MOST_DIGITS} digits, which are more than are kept.")
     # A float's shortest form is what stood in the JSON: 0.1 is a tenth.
-    try:
-        exact = Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
-    except ValueError:
-        place.refuse("This number is too large.")
-    if not exact.is_finite() or abs(exact) >= Decimal("1e300") or exact.as_tuple().exponent < -300:  # type: ignore[operator]
-        place.refuse("This number is too large or too fine.")
+    exact = Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
+    if not exact.is_finite() or abs(exact) > _LARGEST:
+        place.refuse("This number is larger than any that is kept.")
     return exact
 
 
@@ -196,7 +199,7 @@ def window(value: Any, place: Place) -> Window:
         if not isinstance(inner, list) or len(inner) != 2:
             within.refuse("This must be a list of two moments.")
         start, end = (moment(one, within.item(place_)) for place_, one in enumerate(inner))
-        return Between(start, end, (inner[0], inner[1]))
+        return Between(start, end)
     if key == "since":
         if place.scope is not Scope.JOURNEY:
             place.at("since").refuse("Only a journey's conditions know when it began; use last or between.")

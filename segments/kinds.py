@@ -94,6 +94,10 @@ class Leaf(ABC):
         """What was found of a person, in words; "" where it says no more than the answer. Takes `Answer.found`."""
         return ""
 
+    def refers(self) -> list[tuple[str, str, str]]:
+        """What it speaks of that must be there, or it was a slip of the pen: (its kind, its slug, the field)."""
+        return []
+
     def as_of_now(self) -> bool:
         """Whether it reads today's values, whatever `at` is."""
         return False

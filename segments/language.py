@@ -141,6 +141,14 @@ class Condition:
         """The segments that it uses, each with the path of where."""
         return [(path, slug) for path, leaf in self._leaves for slug in leaf.needs().segments]
 
+    def refers(self) -> list[tuple[str, str, str]]:
+        """What it speaks of that must be there: (its kind, its slug, the path of where)."""
+        return [
+            (kind, slug, f"{path}.{field}" if path else field)
+            for path, leaf in self._leaves
+            for kind, slug, field in leaf.refers()
+        ]
+
     def as_of_now(self) -> list[str]:
         """The paths of what reads today's values, whatever `at` is."""
         return [path for path, leaf in self._leaves if leaf.as_of_now()]

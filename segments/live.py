@@ -12,7 +12,7 @@ from django.db.models.functions import Cast
 from foundation.errors import Invalid
 from foundation.sql import statements
 from profiles.pulses import Taken
-from segments import language
+from segments import language, limits
 from segments.kinds import Needs
 from segments.language import Condition, Group, Node
 from segments.models import Cause, Segment
@@ -23,8 +23,8 @@ _sql = statements("segments", "membership")
 
 @dataclass(frozen=True)
 class Live:
-    """A live segment that follows its definition. `condition` is the whole of it: its own, and in a family that none
-    before it matches."""
+    """A live segment that follows its definition. `condition` is the whole of it: its own, in a family that none before
+    it matches, and that nothing keeps them out."""
 
     id: int
     slug: str
@@ -44,6 +44,8 @@ class Live:
     def asks_of(self, taken: Taken, names: "Touched") -> Cause | None:
         """Why the answer for this person may have changed; None if what is new does not bear on it."""
         needs, causes = self.needs, taken.causes
+        if limits.NAME in taken.attributes:
+            return Cause.LIMIT  # whatever else is new: what somebody asks for about their data starts nothing
         if needs.whole:
             return None  # asked about everybody, now and then
         if not causes.isdisjoint(TRIGGERS):
@@ -147,7 +149,7 @@ def _rows() -> list[Any]:
         Segment.objects.filter(status=Segment.Status.LIVE)
         .annotate(text=Cast("definition", TextField()))
         .order_by("family", "position", "slug")
-        .values_list("id", "slug", "version_id", "kind", "family", "text", named=True)
+        .values_list("id", "slug", "version_id", "kind", "family", "marketing", "text", named=True)
     )
 
 
@@ -162,7 +164,8 @@ def _standing(rows: list[Any]) -> Standing:
             continue
         earlier = before.setdefault(row.family, []) if row.family else []
         if row.kind == Segment.Kind.DYNAMIC:
-            standing.live.append(Live(row.id, row.slug, row.version_id, _whole(own, tuple(earlier))))
+            whole = _whole(own, tuple(earlier), row.marketing)
+            standing.live.append(Live(row.id, row.slug, row.version_id, whole))
         earlier.append(own.root)
     return standing
 
@@ -179,6 +182,10 @@ def _parsed(definition: str) -> Condition:
 
 
 @lru_cache(maxsize=2_000)
-def _whole(own: Condition, earlier: tuple[Node, ...]) -> Condition:
-    """The condition of a segment whose family has these before it: the first that matches wins."""
-    return Condition(Group("all", (own.root, Group("not", (Group("any", earlier),))))) if earlier else own
+def _whole(own: Condition, earlier: tuple[Node, ...], marketing: bool) -> Condition:
+    """The condition of a segment whose family has these before it: the first that matches wins.
+
+    Who must not be in that one is in none of the family for it: nobody is sorted elsewhere by what they asked for.
+    """
+    whole = Condition(Group("all", (own.root, Group("not", (Group("any", earlier),))))) if earlier else own
+    return limits.within(whole, marketing=marketing)

@@ -18,7 +18,7 @@ from foundation.sql import statements
 from profiles import pulses
 from profiles.models import Pulse
 from profiles.pulses import Taken
-from segments import live
+from segments import limits, live
 from segments.behaviour import to_come
 from segments.live import Live, Standing
 from segments.models import Cause, Segment
@@ -127,6 +127,7 @@ class _Pass:
 
     def run(self) -> list[Change]:
         late = self._late()
+        self._follow_limits()
         if self.standing.making:
             self._put_off += [(None, one.profile_id, _of_all(one)) for one in self.taken]
         members = self._members()
@@ -189,6 +190,12 @@ class _Pass:
             elif segment in slugs:
                 self.changes.append(_change(segment, slugs[segment], person, entered, at, Cause(cause)))
         return late
+
+    def _follow_limits(self) -> None:
+        """Of segments filled by hand: who must not be in one goes, who is free again comes back."""
+        asked = [t.profile_id for t in self.taken if limits.NAME in t.attributes or Cause.MERGE in t.causes]
+        if asked:
+            self.changes += _settle_by_hand(asked, None, self.now)
 
     def _members(self) -> dict[int, set[UUID]]:
         segments = [one.id for one in self.standing.live]
@@ -324,7 +331,7 @@ def _columns(changes: Iterable[Change], versions: dict[int, int | None]) -> dict
 
 # ── Segments filled by hand ──────────────────────────────────────────────────────────────────────────────────────────
 def add(segment: Segment, profile_ids: Collection[UUID], *, now: datetime, cause: Cause = Cause.HAND) -> list[Change]:
-    """Puts people into a segment that is filled by hand; who of them was new to it."""
+    """Puts people into a segment that is filled by hand, but for those who must not be in it; who was new to it."""
     return _by_hand(segment, profile_ids, True, now, cause)
 
 
@@ -343,10 +350,27 @@ def _by_hand(
     if segment.status == Segment.Status.ARCHIVED:
         raise Conflict(f"{segment.name} is archived: bring it back before you change who is in it.")
     with transaction.atomic():
-        wanted = [_change(segment.id, segment.slug, person, entered, now, cause) for person in sorted(set(profile_ids))]
+        people = limits.free(set(profile_ids), marketing=segment.marketing) if entered else set(profile_ids)
+        wanted = [_change(segment.id, segment.slug, person, entered, now, cause) for person in sorted(people)]
         changes = _write(wanted, {segment.id: segment.version_id}, now)
         ask_again(_users_of(segment.slug), [change.profile_id for change in changes], cause, now)
     return changes
+
+
+def follow_limits(segment: Segment, *, now: datetime) -> list[Change]:
+    """Has a segment that is filled by hand hold those alone who may be in it, once that may be others."""
+    with transaction.atomic():
+        changes = _settle_by_hand(None, segment.id, now)
+        ask_again(_users_of(segment.slug), [change.profile_id for change in changes], Cause.LIMIT, now)
+    return changes
+
+
+def _settle_by_hand(people: Collection[UUID] | None, segment_id: int | None, now: datetime) -> list[Change]:
+    found = limits.by_hand(people, segment_id)
+    changes = [_change(id, slug, person, comes, now, Cause.LIMIT) for id, slug, person, comes in found]
+    rows = Segment.objects.filter(id__in={one.segment_id for one in changes}).values_list("id", "version_id")
+    versions: dict[int, int | None] = dict(rows)
+    return _write(changes, versions, now)
 
 
 def _users_of(slug: str) -> list[int]:

@@ -47,6 +47,9 @@ class Segment(models.Model):
     preferred_channels = ArrayField(models.CharField(max_length=20), default=list, blank=True)
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL)
     success_metric = models.TextField(blank=True)
+    marketing = models.BooleanField(
+        default=True, help_text="Whether it serves marketing, so that who objects to that is not in it."
+    )
     status = models.CharField(max_length=10, choices=Status, default=Status.DRAFT)
     kind = models.CharField(max_length=10, choices=Kind, default=Kind.DYNAMIC)
     definition = models.JSONField(default=dict)
@@ -108,6 +111,18 @@ class SegmentVersion(models.Model):
         constraints = [models.UniqueConstraint(fields=["segment", "number"], name="one_segment_version_a_number")]
 
 
+class Learning(models.Model):
+    """What somebody who works here learnt about a segment, noted for the others. Never changed."""
+
+    segment = models.ForeignKey(Segment, on_delete=models.CASCADE, related_name="learnings")
+    text = models.TextField()
+    author = models.CharField(max_length=150)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index(fields=["segment", "-created_at"], name="learnings_newest_first")]
+
+
 class Cause(models.TextChoices):
     EVENT = "event", "Something they did"
     ATTRIBUTE = "attribute", "A value that changed"
@@ -117,6 +132,7 @@ class Cause(models.TextChoices):
     HISTORY = "history", "Old or late data"
     MERGE = "merge", "A merge"
     HAND = "hand", "By hand"
+    LIMIT = "limit", "What they asked for about their data"
 
 
 class Membership(models.Model):

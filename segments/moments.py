@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 
 INSTANT = timedelta(microseconds=1)
+_FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 UNITS = {
     "minutes": timedelta(minutes=1),
     "hours": timedelta(hours=1),
@@ -38,7 +39,8 @@ def _zone(name: str) -> ZoneInfo:
 def read(text: str) -> datetime | None:
     """The moment that `text` says, in UTC; None if it is neither RFC 3339 nor `YYYY-MM-DD`.
 
-    Without a zone it is the project's; digits beyond the microsecond are cut off.
+    Without a zone it is the project's; digits beyond the microsecond are cut off. What a zone moves beyond the years 1
+    to 9999 is the first, or the last, moment of these.
     """
     found = _MOMENT.fullmatch(text)
     if found is None:
@@ -46,11 +48,14 @@ def read(text: str) -> datetime | None:
     day, time, fraction, offset = found.groups()
     try:
         local = datetime.fromisoformat(f"{day}T{time or '00:00:00'}.{(fraction or '')[:6].ljust(6, '0')}")
+    except ValueError:
+        return None
+    try:
         if offset is None:
             return local.replace(tzinfo=_zone(zone_name())).astimezone(UTC)
         return local.replace(tzinfo=UTC) - _offset(offset)
-    except (ValueError, OverflowError):
-        return None
+    except OverflowError:
+        return _FIRST if local.year == 1 else _LAST
 
 
 def _offset(text: str) -> timedelta:
@@ -58,6 +63,20 @@ def _offset(text: str) -> timedelta:
         return timedelta(0)
     length = timedelta(hours=int(text[1:3]), minutes=int(text[4:6]))
     return -length if text[0] == "-" else length
+
+
+def said(at: datetime, *, to_the_minute: bool = False) -> str:
+    """A moment as people write it, in the project's zone: a midnight is its day, unless it is `to_the_minute`."""
+    zone = zone_name()
+    try:
+        local = at.astimezone(_zone(zone))
+    except OverflowError:
+        local, zone = at, "UTC"
+    day = f"{local.day} {local:%B} {local.year}"
+    if local.time() == time() and not to_the_minute:
+        return day
+    clock = f"{local:%H:%M:%S.%f}" if local.microsecond else f"{local:%H:%M:%S}" if local.second else f"{local:%H:%M}"
+    return f"{day}, {clock} {'UTC' if zone == 'UTC' else f'({zone})'}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +91,12 @@ class Duration:
         return self.number * UNITS[self.unit]
 
     def __str__(self) -> str:
-        return f"{self.number:,} {self.unit.removesuffix('s') if self.number == 1 else self.unit}"
+        return f"{'an' if self.unit == 'hours' else 'a'} {self.bare}" if self.number == 1 else self.bare
+
+    @property
+    def bare(self) -> str:
+        """It behind an article: `the last week`, `the last 2 weeks`."""
+        return self.unit.removesuffix("s") if self.number == 1 else f"{self.number:,} {self.unit}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,19 +106,18 @@ class Last:
     duration: Duration
 
     def __str__(self) -> str:
-        return f" in the last {self.duration}"
+        return f" in the last {self.duration.bare}"
 
 
 @dataclass(frozen=True, slots=True)
 class Between:
-    """[from, to), never beyond `at`. `said`: the two as they were written."""
+    """[from, to), never beyond `at`."""
 
     start: datetime
     end: datetime
-    said: tuple[str, str]
 
     def __str__(self) -> str:
-        return f" from {self.said[0]} until before {self.said[1]}"
+        return f" from {said(self.start)} until before {said(self.end)}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from uuid import UUID
 import psycopg
 from django.db import connection, transaction
 
+from foundation.sql import array, array_of_moments
 from segments.moments import INSTANT, zone_name
 
 TRUE, FALSE = "true", "false"
@@ -210,7 +211,7 @@ class Question:
     def people(self) -> str:
         """The array of those asked about."""
         if "among" not in self._params:
-            self._params["among"] = self.among
+            self._params["among"] = None if self.among is None else array(self.among)
         # As a subselect the array is unknown to the planner, which would look at statistics for each of its people.
         return "(SELECT %(among)s::uuid[])::uuid[]"
 
@@ -258,11 +259,11 @@ def ask(text: str, params: Mapping[str, Any]) -> list[tuple[Any, ...]]:
 
 def _columns(asked: Sequence[Asked]) -> dict[str, Any]:
     return {
-        "keys": [a.key for a in asked],
-        "profiles": [a.profile_id for a in asked],
-        "entered": [a.entered_at for a in asked],
-        "stepped": [a.step_entered_at for a in asked],
-        "after": [a.after for a in asked],
+        "keys": array(a.key for a in asked),
+        "profiles": array(a.profile_id for a in asked),
+        "entered": array_of_moments(a.entered_at for a in asked),
+        "stepped": array_of_moments(a.step_entered_at for a in asked),
+        "after": array_of_moments(a.after for a in asked),
     }
 
 

@@ -101,6 +101,7 @@ TABLE: dict[str, dict[str, str]] = {
         "consent.refusedupgrade": "view",
         "consent.privacyrequest": "view add change export_privacyrequest",
         "consent.retentionrule": "view change",
+        "consent.reply": "view change",
         "consent.suppression": "view add change delete",
         "staff.auditentry": "view",
     },

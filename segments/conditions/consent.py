@@ -73,6 +73,9 @@ class Consent(Leaf):
     def clause(self) -> str:
         return f"who {_SAID[self.state]} “{wording.spoken(self.topic)}” by {self.channel}"
 
+    def refers(self) -> list[tuple[str, str, str]]:
+        return [("topic", self.topic, "topic")]
+
     def needs(self) -> Needs:
         # What the ledger says was decided: the choice itself, or one of everything.
         said = {(self.topic, self.channel), ("*", self.channel), ("*", "*")}

@@ -11,7 +11,7 @@ from segments.fields import Look
 from segments.kinds import KINDS, Answer, Leaf, Needs
 from segments.moments import Last, Window
 from segments.question import Question
-from segments.telling import frequency
+from segments.telling import frequency, never
 
 ONCE = Comparison("gte", Decimal(1))
 NONE = Decimal(0)
@@ -57,7 +57,7 @@ class Event(Leaf):
         ]
 
     def clause(self) -> str:
-        if self.count == Comparison("is", NONE):
+        if never(self.count):
             return f"who did not do {self._what()}{self.window or ''}"
         return f"who did {self._what()}{frequency(self.count)}{self.window or ''}"
 

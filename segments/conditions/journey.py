@@ -10,7 +10,7 @@ from segments.fields import Look
 from segments.kinds import KINDS
 from segments.moments import Window
 from segments.sugar import Sugar, wherever
-from segments.telling import frequency
+from segments.telling import frequency, never
 
 _SAID = {"entered": "entered", "completed": "completed", "exited": "left"}
 
@@ -34,6 +34,11 @@ class Journey(Sugar):
     def rewritten(self) -> Event:
         return Event((f"$journey_{self.status}",), wherever(journey=self.slug), self.count, self.window)
 
+    def refers(self) -> list[tuple[str, str, str]]:
+        return [("journey", self.slug, "slug")]
+
     def clause(self) -> str:
-        said = f"who {_SAID[self.status]} the journey “{wording.spoken(self.slug)}”"
-        return f"{said}{frequency(self.count)}{self.window or ''}"
+        said = f"{_SAID[self.status]} the journey “{wording.spoken(self.slug)}”"
+        if never(self.count):
+            return f"who never {said}{self.window or ''}"
+        return f"who {said}{frequency(self.count)}{self.window or ''}"

@@ -10,7 +10,7 @@ from segments.fields import Look
 from segments.kinds import KINDS
 from segments.moments import Window
 from segments.sugar import Sugar, wherever
-from segments.telling import frequency
+from segments.telling import frequency, never
 
 _SAID = {
     "sent": "were sent",
@@ -48,8 +48,15 @@ class Message(Sugar):
         where = wherever(journey=self.journey, template=self.template, channel=self.channel)
         return Event((f"$message_{self.status}",), where, self.count, self.window)
 
+    def refers(self) -> list[tuple[str, str, str]]:
+        given = (("journey", self.journey), ("template", self.template))
+        return [(kind, slug, kind) for kind, slug in given if slug is not None]
+
     def clause(self) -> str:
         what = f"the message “{wording.spoken(self.template)}”" if self.template else "a message"
         by = f" by {self.channel}" if self.channel else ""
         of = f" of the journey “{wording.spoken(self.journey)}”" if self.journey else ""
-        return f"who {_SAID[self.status]} {what}{by}{of}{frequency(self.count)}{self.window or ''}"
+        said = f"{_SAID[self.status]} {what}{by}{of}"
+        if never(self.count):
+            return f"who never {said}{self.window or ''}"
+        return f"who {said}{frequency(self.count)}{self.window or ''}"

@@ -66,7 +66,7 @@ class Recency(Leaf):
         return [f"CASE WHEN NOT {behaviour.any_before(q, self.name, since)} THEN {first} END"]
 
     def clause(self) -> str:
-        how = f"within the last {self.value}" if self.op == "within_last" else f"more than {self.value} ago"
+        how = f"within the last {self.value.bare}" if self.op == "within_last" else f"more than {self.value} ago"
         return f"who {self.which} did {behaviour.done(self.name)} {how}"
 
     def needs(self) -> Needs:

@@ -45,5 +45,8 @@ class InSegment(Leaf):
     def negation(self) -> str:
         return f"who are not in “{wording.spoken(self.slug)}”"
 
+    def refers(self) -> list[tuple[str, str, str]]:
+        return [("segment", self.slug, "slug")]
+
     def needs(self) -> Needs:
         return Needs(segments=frozenset({self.slug}))

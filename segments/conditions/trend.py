@@ -84,8 +84,8 @@ class Trend(Leaf):
 
     def clause(self) -> str:
         how = "less" if self.share.op == "falls_by" else "more"
-        lately = f"in the last {self.window} at least {plain(self.share.percent)}% {how} often"
-        return f"who did {behaviour.done(self.name)} {lately} than in the {self.window} before"
+        lately = f"in the last {self.window.bare} at least {plain(self.share.percent)}% {how} often"
+        return f"who did {behaviour.done(self.name)} {lately} than in the {self.window.bare} before"
 
     def needs(self) -> Needs:
         return Needs.done(self.name, time=True)

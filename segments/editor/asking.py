@@ -13,7 +13,7 @@ from foundation import wording
 from foundation.errors import Invalid
 from foundation.rest import bounded
 from profiles.models import Identifier, Profile
-from segments import language
+from segments import language, limits
 from segments.language import Condition, Finding, Group
 from segments.models import Segment
 from segments.question import Question
@@ -67,7 +67,8 @@ def in_time(ask: Callable[[], T], otherwise: Callable[[str], T]) -> T:
         return otherwise(TOO_LONG if is_slow else "The database could not answer just now. Try again in a moment.")
 
 
-def counted(condition: Condition, *, at: datetime) -> Counted:
+def counted(condition: Condition, *, marketing: bool, at: datetime) -> Counted:
+    condition = limits.within(condition, marketing=marketing)
     return in_time(lambda: _counted(condition, at), lambda failed: Counted(failed=failed))
 
 
@@ -147,7 +148,7 @@ class Difference:
 
 def difference(segment: Segment, definition: Any, *, at: datetime) -> Difference:
     """Between who is in the segment now and who would be; in a family, of those whom none before it takes."""
-    condition = _in_family(segment, language.parse(definition))
+    condition = limits.within(_in_family(segment, language.parse(definition)), marketing=segment.marketing)
     return in_time(lambda: _difference(segment, condition, at), lambda failed: Difference(failed=failed))
 
 

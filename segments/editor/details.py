@@ -29,6 +29,13 @@ class DetailsForm(forms.Form):
     preferred_channels = forms.MultipleChoiceField(
         required=False, label="How to reach them", widget=forms.CheckboxSelectMultiple
     )
+    marketing = forms.ChoiceField(
+        choices=[("yes", "marketing"), ("no", "service or analysis alone")],
+        required=False,
+        initial="yes",
+        label="Used for",
+        help_text="Who objects to marketing is in no segment that is used for it.",
+    )
     owner = forms.ModelChoiceField(
         User.objects.none(), required=False, label="Owner", empty_label="nobody", help_text="Who looks after it."
     )
@@ -63,15 +70,20 @@ class DetailsForm(forms.Form):
         """All but the name and the reason, which stand elsewhere."""
         return [self[name] for name in self.fields if name not in ("name", "reason")]
 
+    @property
+    def is_marketing(self) -> bool:
+        """Whether it is said to be used for marketing, however much of the form is filled in."""
+        return str(self["marketing"].value()) != "no"
+
     def fields_given(self) -> dict[str, Any]:
         """What is saved of them: the fields of a segment that hold words on it."""
         given = {key: value for key, value in self.cleaned_data.items() if key not in ("name", "reason")}
-        return {**given, "position": given["position"] or 0}
+        return {**given, "position": given["position"] or 0, "marketing": self.is_marketing}
 
 
 def initial(segment: Segment) -> dict[str, Any]:
     names = [name for name in DetailsForm.base_fields if name != "reason"]
-    return {name: getattr(segment, name) for name in names}
+    return {name: getattr(segment, name) for name in names} | {"marketing": "yes" if segment.marketing else "no"}
 
 
 def free_slug(name: str) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from foundation.errors import Invalid, Problem
-from segments import language
+from segments import language, naming
 from segments.editor import tree
 from segments.editor.controls import Control, Drawn, Option
 from segments.editor.known import Known
@@ -13,7 +13,7 @@ from segments.editor.widgets import Around
 from segments.kinds import KINDS
 from segments.language import Condition
 from segments.models import Segment
-from segments.places import DEPTH
+from segments.places import DEPTH, Scope
 
 WORDS = (
     Option("all", "All of these are true"),
@@ -38,16 +38,16 @@ class Reading:
         return len(self.problems)
 
 
-def read(root: Group, segment: Segment | None = None) -> Reading:
-    """Reads the tree as it would be saved. The sentence says what of it stands."""
+def read(root: Group, segment: Segment | None = None, scope: Scope = Scope.SEGMENT) -> Reading:
+    """Reads the tree as it would be saved, in the scope of a segment or of a journey. The sentence says what stands."""
     reading = Reading(tree.written(root))
     found = {path: Problem(path, reason) for path, reason in reading.written.problems.items()}
     try:
-        reading.condition = language.parse(reading.written.definition)
+        reading.condition = language.parse(reading.written.definition, scope=scope)
     except Invalid as invalid:
         for problem in invalid.problems:
             found.setdefault(problem.path, problem)
-    for problem in _unknown(root, reading.written):
+    for problem in _unknown(root, reading.written, scope):
         found.setdefault(problem.path, problem)
     for problem in found.values():
         place = reading.written.place_of(problem.path)
@@ -57,23 +57,24 @@ def read(root: Group, segment: Segment | None = None) -> Reading:
             own.append(said)
     if found:
         reading.condition = None
-    reading.sentence = _sentence(root, reading)
+    reading.sentence = _sentence(root, reading, scope)
     return reading
 
 
-def _unknown(root: Group, written: Written) -> list[Problem]:
-    """The segments that are spoken of and are not there, or in use no more."""
-    used: list[tuple[str, str]] = []
+def _unknown(root: Group, written: Written, scope: Scope) -> list[Problem]:
+    """What is spoken of and is not there, or in use no more; of the rows that stand, whatever the others are."""
+    found: list[Problem] = []
     for place, node in tree.places(root):
         if isinstance(node, Row) and place in written.paths:
             try:
-                condition = language.parse(node.definition("", {}))
+                condition = language.parse(node.definition("", {}), scope=scope)
             except Invalid:
                 continue
-            used += [(written.paths[place], slug) for _, slug in condition.segments()]
-    there = Segment.objects.exclude(status=Segment.Status.ARCHIVED).filter(slug__in={slug for _, slug in used})
-    known = set(there.values_list("slug", flat=True)) if used else set()
-    return [Problem(path, "Choose a segment that is there.") for path, slug in used if slug not in known]
+            found += [
+                Problem(written.paths[place], f"Choose a {kind} that is there.")
+                for _, kind in naming.unknown(condition)
+            ]
+    return found
 
 
 def _said(root: Group, place: str, problem: Problem, written: Written) -> str:
@@ -90,12 +91,12 @@ def _said(root: Group, place: str, problem: Problem, written: Written) -> str:
     return f"{label}: {problem.reason}" if label else problem.reason
 
 
-def _sentence(root: Group, reading: Reading) -> str:
+def _sentence(root: Group, reading: Reading, scope: Scope) -> str:
     if reading.condition is not None:
         return reading.condition.sentence()
     stands = _without(root, "", set(reading.problems))
     try:
-        condition = language.parse(tree.written(stands).definition)
+        condition = language.parse(tree.written(stands).definition, scope=scope)
     except Invalid:
         return "People …"
     return f"{condition.sentence()}, and …" if any(isinstance(one, Row) for one in tree.walk(stands)) else "People …"

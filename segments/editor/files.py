@@ -12,7 +12,7 @@ from segments.models import Segment
 
 LARGEST = 200_000  # bytes
 _WORDS = ("description", "hypothesis", "needs", "success_metric", "family")
-_TAKEN = {"slug", "name", "definition", "status", "kind", "position", "preferred_channels", *_WORDS}
+_TAKEN = {"slug", "name", "definition", "status", "kind", "position", "preferred_channels", "marketing", *_WORDS}
 
 
 class FileForm(forms.Form):
@@ -36,6 +36,8 @@ def written(segment: Segment) -> str:
         said["position"] = segment.position
     if segment.preferred_channels:
         said["preferred_channels"] = segment.preferred_channels
+    if not segment.marketing:
+        said["marketing"] = False
     if segment.kind == Segment.Kind.STATIC:
         said["kind"] = segment.kind
     else:
@@ -63,6 +65,8 @@ def read(raw: bytes) -> dict[str, Any]:
     for name in ("name", *_WORDS):
         if not isinstance(row.get(name, ""), str):
             raise Invalid.at("", f"“{name}” must be a text.")
+    if not isinstance(row.get("marketing", True), bool):
+        raise Invalid.at("", "“marketing” must be true or false.")
     try:
         language.parse(row.get("definition"))
     except Invalid as invalid:
@@ -82,4 +86,5 @@ def _plain(value: Any) -> Any:
 
 def words(row: dict[str, Any]) -> dict[str, Any]:
     """What the builder begins with, beside the definition."""
-    return {name: row[name] for name in ("name", *_WORDS, "position", "preferred_channels") if name in row}
+    found = {name: row[name] for name in ("name", *_WORDS, "position", "preferred_channels") if name in row}
+    return found | ({} if row.get("marketing", True) else {"marketing": "no"})

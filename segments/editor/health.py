@@ -40,9 +40,10 @@ def of(segments: Sequence[Segment], now: datetime) -> dict[int, Health]:
     _move(found, now)
     alike = overlaps(segments)
     last = _last_seen(segments)
+    users = registry.users.ask("segment", [segment.slug for segment in segments])
     for segment in segments:
         health = found[segment.pk]
-        health.used_by = [one for said in registry.references.ask("segment", segment.slug) for one in said]
+        health.used_by = [one for said in users for one in said.get(segment.slug, [])]
         if segment.flagged:
             health.flags.append(("Needs attention", segment.flagged))
         if segment.status == Segment.Status.LIVE:

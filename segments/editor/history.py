@@ -9,7 +9,7 @@ from foundation import wording
 from foundation.errors import Invalid
 from foundation.pages import Part
 from segments import language
-from segments.models import Segment, SegmentVersion
+from segments.models import Learning, Segment, SegmentVersion
 
 UNREADABLE = "It cannot be read any more."
 _INTO = {" ": "same", "+": "added", "-": "taken"}
@@ -24,9 +24,9 @@ class Said:
     how: str = "same"
 
 
-def author(version: SegmentVersion) -> str:
+def author(row: SegmentVersion | Learning) -> str:
     """Who made it, in words."""
-    return wording.spoken(version.author.partition(":")[2] or version.author)
+    return wording.spoken(row.author.partition(":")[2] or row.author)
 
 
 def lines_of(definition: Any) -> list[Said]:

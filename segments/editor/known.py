@@ -37,6 +37,8 @@ Subject = tuple[str, ...]
 class Known:
     """What one page may suggest; each list is looked up once, and drawn once however many fields use it."""
 
+    in_journey = False  # whether windows may run since an entry or a step
+
     def __init__(self) -> None:
         self._lists: dict[tuple[str, Subject], str] = {}
 

@@ -19,7 +19,7 @@ from foundation import clock, registry, wording
 from foundation.admin import list_of, page_of
 from foundation.errors import Invalid, Refused
 from profiles.models import Profile
-from segments import definitions
+from segments import definitions, limits
 from segments.definitions import Overtaken
 from segments.editor import asking, drawing, files, tree
 from segments.editor.asking import Counted, Difference
@@ -204,7 +204,7 @@ def _beside(desk: Desk, *, ask: bool = True) -> dict[str, Any]:
     """How many, who for example, and why somebody is in or out."""
     counted: Counted | None = None
     if ask and desk.reading.condition is not None and not desk.is_by_hand:
-        counted = asking.counted(desk.reading.condition, at=desk.now)
+        counted = asking.counted(desk.reading.condition, marketing=desk.details.is_marketing, at=desk.now)
     return {"counted": counted, **_explained(desk)}
 
 
@@ -214,6 +214,7 @@ def _explained(desk: Desk) -> dict[str, Any]:
     found: list[Profile] = []
     person: Profile | None = None
     findings: list[Finding] = []
+    kept_out: list[str] = []
     if desk.sees_people and do == "explain":
         found = asking.people(who)
         person = found[0] if len(found) == 1 else None
@@ -222,12 +223,14 @@ def _explained(desk: Desk) -> dict[str, Any]:
         person = asking.person(chosen)
     if person is not None and desk.reading.condition is not None:
         findings = asking.explained(desk.reading.condition, person, at=desk.now)
+        kept_out = limits.kept_out(person.pk, marketing=desk.details.is_marketing)
     return {
         "who": who[:200],
         "person": person,
         "found": [] if person else found,
         "findings": findings,
-        "holds": bool(findings and findings[0].holds),
+        "holds": bool(findings and findings[0].holds and not kept_out),
+        "kept_out": kept_out,
         "asked": do == "explain" and bool(who.strip()),
         "here": desk.request.path,
         "reading": desk.reading,
@@ -302,16 +305,16 @@ def _is_looked_at(desk: Desk, do: str) -> bool:
     segment = desk.segment
     is_live = segment is not None and segment.status == Segment.Status.LIVE
     given = desk.details.fields_given()
-    place = (given["family"], given["position"])
+    place = (given["family"], given["position"], given["marketing"])
     wanted = (desk.reading.written.definition, *place)
-    changed = segment is None or (segment.definition, segment.family, segment.position) != wanted
+    changed = segment is None or (segment.definition, segment.family, segment.position, segment.marketing) != wanted
     if desk.is_by_hand or not ((is_live and changed) or (do == "save_live" and not is_live)):
         return True
     mark = _mark(desk, do)
     if desk.reviewed == mark:
         return True
     about = segment or Segment(slug="")
-    about.family, about.position = place
+    about.family, about.position, about.marketing = place
     desk.review = asking.difference(about, desk.reading.written.definition, at=desk.now)
     desk.reviewed, desk.saving = mark, do
     return False
@@ -320,7 +323,7 @@ def _is_looked_at(desk: Desk, do: str) -> bool:
 def _mark(desk: Desk, do: str) -> str:
     """What was looked at: it says whether what is saved then is the same."""
     given = desk.details.fields_given()
-    about = [do, desk.upon, given["family"], given["position"], desk.reading.written.definition]
+    about = [do, desk.upon, given["family"], given["position"], given["marketing"], desk.reading.written.definition]
     said = json.dumps(about, sort_keys=True)
     return hashlib.sha256(said.encode()).hexdigest()[:32]
 

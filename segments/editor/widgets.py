@@ -192,7 +192,7 @@ class When(Widget):
     def draw(self, values: Values, name: str, around: Around) -> Drawn:
         kind = text(values, "kind", "ever") or "ever"
         options = [Option("ever", "ever"), Option("last", "in the last"), Option("between", "between two dates")]
-        if kind.startswith("since_"):
+        if kind.startswith("since_") or around.known.in_journey:
             options += [
                 Option("since_entry", "since the journey began"),
                 Option("since_step", "since the step began"),
@@ -405,7 +405,7 @@ class Form:
             shows = self.widgets[field.name]
             if field.metadata["keys"]:
                 found[field.name] = shows.show(definition)
-            elif field.name in definition:
+            elif definition.get(field.name) is not None:
                 found[field.name] = shows.show(definition[field.name])
                 if field.default is not dataclasses.MISSING:
                     found[field.name]["said"] = "1"

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -75,10 +75,7 @@ def moment(value: Any, zone: str) -> datetime | None:
     if not isinstance(value, str) or not value.isascii():
         return None
     if re.fullmatch(r"\d{4}-\d\d-\d\d", value):
-        try:
-            return datetime.fromisoformat(value).replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
-        except ValueError:
-            return None
+        value += "T00:00:00"
     found = re.fullmatch(r"(\d{4}-\d\d-\d\d)[tT](\d\d:\d\d:\d\d)(\.\d+)?([zZ]|[+-]\d\d:\d\d)?", value)
     if not found:
         return None
@@ -90,6 +87,8 @@ def moment(value: Any, zone: str) -> datetime | None:
         return datetime.fromisoformat(f"{at.isoformat()}{'+00:00' if offset in 'zZ' else offset}").astimezone(UTC)
     except ValueError:
         return None
+    except OverflowError:  # beyond the years that there are
+        return datetime.min.replace(tzinfo=UTC) if at.year == 1 else datetime.max.replace(tzinfo=UTC)
 
 
 def compares(stored: Any, op: str, value: Any, at: datetime, zone: str) -> bool:
@@ -212,13 +211,13 @@ def within(window: Any, at: datetime, f: Frame) -> bool:
 
 
 def _event(c: Any, one: Someone, f: Frame) -> bool:
-    count = c.get("count", {"op": "gte", "value": 1})
-    n = len(seen(one, c["name"], f, c.get("where", ()), c.get("window")))
+    count = c.get("count") or {"op": "gte", "value": 1}
+    n = len(seen(one, c["name"], f, c.get("where") or (), c.get("window")))
     return number_compares(Decimal(n), count["op"], count["value"])
 
 
 def _message(c: Any, one: Someone, f: Frame) -> bool:
-    where = [{"property": key, "op": "is", "value": c[key]} for key in ("journey", "template", "channel") if key in c]
+    where = [{"property": key, "op": "is", "value": c[key]} for key in ("journey", "template", "channel") if c.get(key)]
     rest = {key: c[key] for key in ("count", "window") if key in c}
     return _event({"name": f"$message_{c['status']}", "where": where, **rest}, one, f)
 
@@ -245,7 +244,12 @@ def canonical(value: Any) -> str:
 
 
 def _measure(c: Any, one: Someone, f: Frame) -> bool:
-    done = seen(one, c["name"], f, c.get("where", ()), c.get("window"))
+    with localcontext(prec=1_000):  # nothing is rounded
+        return _figure(c, one, f)
+
+
+def _figure(c: Any, one: Someone, f: Frame) -> bool:
+    done = seen(one, c["name"], f, c.get("where") or (), c.get("window"))
     op, value = c["op"], c.get("value")
     if c["of"] == "days":
         number: Any = len({d.at.astimezone(ZoneInfo(f.zone)).date() for d in done})
@@ -294,7 +298,7 @@ def _recency(c: Any, one: Someone, f: Frame) -> bool:
     times = [done.at for done in seen(one, c["name"], f)]
     if not times:
         return False
-    when = max(times) if c.get("which", "last") == "last" else min(times)
+    when = max(times) if (c.get("which") or "last") == "last" else min(times)
     edge = f.at - length(c["value"])
     return when > edge if c["op"] == "within_last" else when <= edge
 
@@ -315,7 +319,7 @@ def _trend(c: Any, one: Someone, f: Frame) -> bool:
 def _sequence(c: Any, one: Someone, f: Frame) -> bool:
     size = length(c["within"])
     steps = c["steps"]
-    found = [seen(one, step["name"], f, step.get("where", ())) for step in steps]
+    found = [seen(one, step["name"], f, step.get("where") or ()) for step in steps]
 
     def follows(place: int, after: datetime, until: datetime) -> bool:
         """Whether the steps from `place` on can be had in order."""
@@ -328,9 +332,9 @@ def _sequence(c: Any, one: Someone, f: Frame) -> bool:
             return True
         return any(after < d.at <= until and middle(place + 1, d.at, until) for d in found[place])
 
-    for first in seen(one, steps[0]["name"], f, steps[0].get("where", ()), c.get("window")):
+    for first in seen(one, steps[0]["name"], f, steps[0].get("where") or (), c.get("window")):
         until = first.at + size
-        if c.get("last_step", "happens") == "happens":
+        if (c.get("last_step") or "happens") == "happens":
             if follows(1, first.at, until):
                 return True
         elif middle(1, first.at, until) and until <= f.at and not follows(1, first.at, until):
@@ -339,7 +343,7 @@ def _sequence(c: Any, one: Someone, f: Frame) -> bool:
 
 
 def _top(c: Any, one: Someone, f: Frame) -> bool:
-    counts = {p.id: len(seen(p, c["name"], f, c.get("where", ()), c.get("window"), whole=True)) for p in f.people}
+    counts = {p.id: len(seen(p, c["name"], f, c.get("where") or (), c.get("window"), whole=True)) for p in f.people}
     active = sorted((n for n in counts.values() if n), reverse=True)
     keep = math.ceil(len(active) * exact(c["percent"]) / 100)
     return keep > 0 and counts[one.id] > 0 and counts[one.id] >= active[keep - 1]

@@ -43,8 +43,8 @@ _MOMENTS = (
     "2026-3-5",
     "infinity",
 )
-_NUMBERS = (0, 1, 1.0, -1, 2, 3, 0.1, 0.3, 1e-9, 12345678901234, 2.5)
-GOOD_MOMENTS = _MOMENTS[:9]
+_NUMBERS = (0, 1, 1.0, -1, 2, 3, 0.1, 0.3, 1e-9, 12345678901234, 2.5, 0.1 + 0.2, 1e300, -1e300, 5e-324, 2**53)
+GOOD_MOMENTS = (*_MOMENTS[:9], "0001-01-01", "9999-12-31T23:59:59.999999Z", "2026-03-15T00:00:00+23:59")
 
 scalars = st.one_of(st.sampled_from(_TEXTS), st.sampled_from(_NUMBERS), st.booleans())
 values = st.one_of(
@@ -184,6 +184,8 @@ def leaves(draw: st.DrawFn, since: bool = False, kinds: tuple[str, ...] = ()) ->
     def maybe(key: str, strategy: st.SearchStrategy[Any]) -> None:
         if draw(st.booleans()):
             leaf[key] = draw(strategy)
+        elif draw(st.integers(0, 5)) == 0:
+            leaf[key] = None  # as good as absent
 
     match kind:
         case "attribute":

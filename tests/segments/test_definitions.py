@@ -7,6 +7,7 @@ from django.test import override_settings
 
 from consent import ledger
 from consent.models import Topic
+from foundation import registry
 from foundation.errors import Conflict, Invalid
 from profiles.models import Profile
 from segments import definitions, membership
@@ -14,7 +15,7 @@ from segments.language import parse
 from segments.models import Cause, Membership, MembershipChange, Segment, SegmentVersion
 from staff.actors import acting_as
 from staff.models import AuditEntry
-from tests.segments.world import Done, did
+from tests.segments.world import Done, did, there
 
 pytestmark = pytest.mark.django_db
 PRO = {"kind": "attribute", "name": "plan", "op": "is", "value": "pro"}
@@ -84,13 +85,31 @@ def test_a_circle_by_way_of_a_family_is_refused(now: datetime) -> None:
         definitions.save("first", definition=uses("second"), now=now)
 
 
-def test_a_segment_that_is_not_there_is_named_with_its_path(now: datetime) -> None:
-    for act in (
-        lambda: definitions.save("a", definition={"all": [uses("nowhere")]}, now=now),
-        lambda: definitions.preview({"all": [uses("nowhere")]}, at=now),
+def test_what_is_not_there_is_named_with_its_path(now: datetime) -> None:
+    speaks = {
+        "segment": ("all[0].slug", uses("nowhere")),
+        "journey": ("all[0].not.slug", {"not": {"kind": "journey", "slug": "nowhere", "status": "entered"}}),
+        "topic": ("all[0].topic", {"kind": "consent", "topic": "nowhere", "channel": "email", "state": "granted"}),
+    }
+    for kind, (path, condition) in speaks.items():
+        for act in (
+            lambda condition=condition: definitions.save("a", definition={"all": [condition]}, now=now),
+            lambda condition=condition: definitions.preview({"all": [condition]}, at=now),
+        ):
+            with pytest.raises(Invalid, match=f"There is no {kind} “nowhere”") as refused:
+                act()
+            assert refused.value.problems[0].path.endswith(path)
+
+
+def test_what_a_segment_speaks_of_knows_that_it_is_used(now: datetime) -> None:
+    for kind, slug, condition in (
+        ("topic", "news", {"kind": "consent", "topic": "news", "channel": "email", "state": "granted"}),
+        ("journey", "hello", {"kind": "message", "status": "sent", "journey": "hello"}),
+        ("template", "welcome", {"kind": "message", "status": "sent", "template": "welcome"}),
     ):
-        with pytest.raises(Invalid, match="There is no segment “nowhere”"):
-            act()
+        definitions.save(f"of-{kind}", name=f"Of {kind}", definition=there(condition), now=now)
+        said = [one for answer in registry.references.ask(kind, slug) for one in answer]
+        assert said == [f"Segment “Of {kind}” uses it"]
 
 
 def test_archiving_is_refused_while_something_uses_it(ada: Profile, now: datetime) -> None:

@@ -12,6 +12,8 @@ from django.db import transaction
 from hypothesis import HealthCheck, Phase, given, note, settings
 from hypothesis import strategies as st
 
+from foundation import strict_json
+from foundation.errors import Invalid
 from segments.language import Asked, Scope, parse
 from tests.segments import reference, strategies
 from tests.segments.reference import Frame
@@ -110,3 +112,30 @@ def test_a_microsecond_decides() -> None:
     settle(people)
     week = parse({"kind": "event", "name": "a", "window": {"last": {"days": 7}}})
     assert week.matching(None, at=at) == {people[2].id, people[3].id}
+
+
+def test_numbers_compare_by_the_digits_they_were_written_with_and_too_many_are_refused() -> None:
+    stored = [0.1, 0.1 + 0.2, 0.3, 1e300, -1.7e308, 5e-324, 9007199254740991]
+    people = settle(Someone(attributes={"x": number}) for number in stored)
+    for place, number in enumerate(stored):
+        found = parse({"kind": "attribute", "name": "x", "op": "is", "value": number}).matching(None, at=strategies.AT)
+        assert found == {people[place].id}
+    above = parse({"kind": "attribute", "name": "x", "op": "gt", "value": 0.3}).matching(None, at=strategies.AT)
+    assert above == {people[1].id, people[3].id, people[6].id}
+    sent = strict_json.decode(b'{"kind": "attribute", "name": "x", "op": "is", "value": 0.10000000000000000555}')
+    with pytest.raises(Invalid, match="more than 17 digits"):
+        parse(sent)
+
+
+def test_the_ends_of_time_are_moments_in_every_zone() -> None:
+    from django.test import override_settings
+
+    at = strategies.AT
+    [ada] = settle([Someone(events=[Done("a", at)])])
+    edges = ["0001-01-01", "0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59", "9999-12-31"]
+    for zone in ("UTC", "Asia/Kathmandu", "America/New_York"):
+        with override_settings(PROJECT_TIME_ZONE=zone):
+            for start, end in ((edges[0], edges[2]), (edges[1], edges[3])):
+                ever = parse({"kind": "event", "name": "a", "window": {"between": [start, end]}})
+                assert ever.matching(None, at=at) == {ada.id} and ever.next_changes([ada.id], at=at) == {}
+                assert ever.sentence().startswith("People who did “A” from ")

@@ -22,7 +22,7 @@ from tests.segments import reference, strategies
 from tests.segments.reference import Frame
 from tests.segments.test_next_change import ALONE, INSTANT, spans
 from tests.segments.test_reference import NIGHTLY, thorough, undone
-from tests.segments.world import Done, Someone, did, settle
+from tests.segments.world import Done, Someone, did, settle, there
 
 pytestmark = pytest.mark.django_db
 EVER = timedelta(days=36_525)
@@ -53,7 +53,7 @@ def members(slug: str) -> set[UUID]:
 
 
 def live(slug: str, definition: Any, now: datetime) -> Segment:
-    return definitions.save(slug, definition=definition, status="live", now=now)
+    return definitions.save(slug, definition=there(definition), status="live", now=now)
 
 
 @these(parent=thorough, max_examples=500 if NIGHTLY else 30)

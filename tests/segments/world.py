@@ -10,7 +10,9 @@ from uuid import UUID
 
 from django.db import connection
 
+from consent.models import Topic
 from profiles.models import Account, EventType, Profile
+from segments import language
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -33,6 +35,19 @@ class Someone:
     columns: dict[str, Any] = field(default_factory=dict)
     account: dict[str, Any] | None = None
     id: UUID = field(default_factory=uuid.uuid4)
+
+
+def there(condition: Any) -> Any:
+    """The condition, once the topics and journeys that it speaks of are there."""
+    from journeys.models import Journey
+
+    for kind, slug, _ in language.parse(condition).refers():
+        if kind == "journey":
+            Journey.objects.get_or_create(slug=slug, defaults={"name": slug, "created_at": EPOCH})
+        if kind == "topic":
+            words = {"name": slug, "description": "It.", "purpose": "For it.", "channels": ["email"]}
+            Topic.objects.get_or_create(slug=slug, defaults=words)
+    return condition
 
 
 def settle(people: Iterable[Someone]) -> list[Someone]:

@@ -14,6 +14,7 @@ from segments.editor import files
 from segments.models import Segment
 from tests.segments.editor.test_tree import EXTRA
 from tests.segments.test_admin import signed_in, text
+from tests.segments.world import there
 
 pytestmark = pytest.mark.django_db
 ADDRESS = "/admin/segments/segment/from-file/"
@@ -32,7 +33,7 @@ def test_a_segment_comes_back_from_its_file(definition: dict[str, Any], now: dat
         "position": 3,
         "preferred_channels": ["email"],
     }
-    segment = definitions.save("ours", name="Our people", definition=definition, now=now, **words)
+    segment = definitions.save("ours", name="Our people", definition=there(definition), now=now, **words)
     row = files.read(files.written(segment).encode())
     assert row["definition"] == definition
     assert files.words(row) == {"name": "Our people", **words}

@@ -49,9 +49,16 @@ def test_what_is_hard_to_type_comes_back_as_it_was(definition: Any) -> None:
     assert came_back(definition) == definition
 
 
+def said(definition: Any) -> Any:
+    """The definition without what is null, which says as much as nothing."""
+    if isinstance(definition, dict):
+        return {key: said(value) for key, value in definition.items() if value is not None}
+    return [said(one) for one in definition] if isinstance(definition, list) else definition
+
+
 @given(conditions(since=True))
 def test_whatever_can_be_defined_comes_back_as_it_was(definition: Any) -> None:
-    assert came_back(definition) == definition
+    assert came_back(definition) == said(definition)
 
 
 @pytest.mark.django_db
