@@ -71,6 +71,8 @@ class Guardrail(ABC):
     key: ClassVar[str]
     label: ClassVar[str]
     order: ClassVar[int]
+    uses_up: ClassVar[bool] = False
+    """Whether asking takes something away from those who are asked about later: then it is asked once, of all."""
 
     @abstractmethod
     def judge(self, candidates: Sequence[Candidate], now: datetime) -> Mapping[UUID, Verdict]:
@@ -113,7 +115,8 @@ def judge(
 
 def going_on(after: type[Guardrail], candidates: Sequence[Candidate], now: datetime) -> set[UUID]:
     """Those that no guardrail after this one holds back: only they use up a place that there is one of."""
-    later = [rail for rail in in_order() if (rail.order, rail.key) > (after.order, after.key)]
+    place = (after.order, after.key)
+    later = [rail for rail in in_order() if (rail.order, rail.key) > place and not rail.uses_up]
     return {id for id, found in judge(candidates, now, later).items() if not found.guardrail}
 
 

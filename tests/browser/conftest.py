@@ -44,9 +44,15 @@ def live_server(transactional_db: None, settings: Any) -> Iterator[LiveServer]:
 
 
 @pytest.fixture
-def context(browser: Browser, live_server: LiveServer) -> Iterator[Callable[..., BrowserContext]]:
-    """Makes contexts: `context(width=320, dark=True, scripts=False, language="de")`."""
+def context(
+    browser: Browser, live_server: LiveServer, request: pytest.FixtureRequest
+) -> Iterator[Callable[..., BrowserContext]]:
+    """Makes contexts: `context(width=320, dark=True, scripts=False, language="de")`.
+
+    A page that fails on the server fails the test, whatever else it looked at, unless it is marked `fails_on_purpose`.
+    """
     made: list[BrowserContext] = []
+    failed: list[str] = []
 
     def make(
         *, width: int = 1280, height: int = 800, dark: bool = False, scripts: bool = True, language: str = "en-GB"
@@ -59,12 +65,16 @@ def context(browser: Browser, live_server: LiveServer) -> Iterator[Callable[...,
             base_url=live_server.url,
         )
         one.set_default_timeout(10_000)
+        one.on(
+            "response", lambda answer: failed.append(f"{answer.status} {answer.url}") if answer.status >= 500 else None
+        )
         made.append(one)
         return one
 
     yield make
     for one in made:
         one.close()
+    assert request.node.get_closest_marker("fails_on_purpose") or failed == []
 
 
 @pytest.fixture

@@ -18,8 +18,8 @@ from consent.ledger import Choice
 from consent.models import Topic
 from foundation import clock
 from foundation.admin import list_of, page_of
-from messaging import brands, dispatch, outbox, templates
-from messaging.models import Brand, Message, MessageState, Template
+from messaging import brands, dispatch, lanes, outbox, templates
+from messaging.models import Brand, Lane, Message, MessageState, Pace, Template
 from messaging.outbox import Request
 from profiles.models import Profile
 from staff.models import User
@@ -51,6 +51,8 @@ def world(live_server: Any, tmp_path: Any, settings: Any) -> dict[type, Any]:
     hello: dict[str, Any] = {"name": "Exports are here", "channel": "email", "topic": "news", "blocks": BLOCKS}
     templates.save("exports", **hello, subject="Exports", now=now - timedelta(days=3))
     templates.save("exports", **hello, subject="Your reports, as PDF", reason="Says what it is", now=now)
+    lanes.set_pace("email", "gmail.com", per_minute=300, warm_up=[50, 100], warm_up_from=now.date(), now=now)
+    lanes.trouble("email", "gmail.com", reason="550 5.7.1 Blocked: an unusual rate of mail.", now=now)
     names = [("Ada", "ada"), ("Ben", "ben"), ("דורה כהן", "dora"), ("A-name-without-a-space-" * 6, "eve")]
     people = [
         Profile.objects.create(
@@ -127,6 +129,9 @@ def test_the_screens_open_read_well_and_are_accessible(
         "templates": list_of(Template),
         "template": page_of(world[Template]),
         "brand": reverse("admin:messaging_brand_change", args=[1]),
+        "ways out": list_of(Lane),
+        "way out": page_of(Lane.objects.get()),
+        "pace": page_of(Pace.objects.get()),
         "person": page_of(world[Profile]),
     }.items():
         page.goto(path)
