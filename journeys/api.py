@@ -18,6 +18,7 @@ from foundation import wording
 from foundation.errors import Conflict, Invalid
 from foundation.rest import Fields, JSONObject, Moment, Text
 from journeys import backtesting, explaining, publishing, simulating, starting, work
+from journeys.api_people import OfPeople
 from journeys.api_playing import BacktestFields, FoundFields, PlayedFields, SimulateFields, shown
 from journeys.models import Enrollment, EnrollmentState, Journey, Refusal, Task
 from journeys.simulating import Deed
@@ -111,7 +112,7 @@ def _with_document(journey: Any) -> Journey:
     return found
 
 
-class JourneyView(ListModelMixin, RetrieveModelMixin, Resource):
+class JourneyView(OfPeople, ListModelMixin, RetrieveModelMixin, Resource):
     scope = "journeys"
     asks = ("simulate", "backtest")
     queryset = Journey.objects.select_related("version")

@@ -36,6 +36,12 @@ class Journey(models.Model):
         null=True, blank=True, help_text="Those in the trigger's segment since before this moment are being entered."
     )
     entered_up_to = models.UUIDField(null=True, blank=True, help_text="How far that is: the last person looked at.")
+    queues_entries = models.BooleanField(
+        default=False, help_text="Whether who comes while it is paused enters after it."
+    )
+    carrying = models.JSONField(
+        null=True, help_text="What becomes of those on the way, of whom not all are where a new version wants them."
+    )
 
     class Meta:
         permissions = [("publish_journey", "Can publish, pause, resume and stop journeys")]
@@ -82,10 +88,11 @@ class Ending(models.TextChoices):
     EXIT = "exit", "The exit condition"
     STOPPED = "stopped", "The journey was stopped"
     MERGED = "merged", "A merge of two people"
+    STAFF = "staff", "Taken off by staff"
     ERROR = "error", "An error"
 
 
-CALLED_OFF = (Ending.GOAL, Ending.EXIT, Ending.STOPPED, Ending.MERGED)
+CALLED_OFF = (Ending.GOAL, Ending.EXIT, Ending.STOPPED, Ending.MERGED, Ending.STAFF)
 
 
 class Enrollment(models.Model):
@@ -152,10 +159,14 @@ class Transition(models.Model):
         RETRY = "retry", "Will be tried again"
         FAILED = "failed", "Failed"
         FOLLOW = "follow", "Followed to a new version"
+        MOVED = "moved", "Was put here"
 
     id = models.BigAutoField(primary_key=True)
-    enrollment = models.ForeignKey(Enrollment, on_delete=models.CASCADE, related_name="transitions", db_index=False)
-    version = models.ForeignKey(JourneyVersion, on_delete=models.PROTECT, db_index=False)
+    # No constraints: who writes a line holds the enrollment, and who deletes that takes hold of it first.
+    enrollment = models.ForeignKey(
+        Enrollment, on_delete=models.CASCADE, related_name="transitions", db_index=False, db_constraint=False
+    )
+    version = models.ForeignKey(JourneyVersion, on_delete=models.PROTECT, db_index=False, db_constraint=False)
     step = models.CharField(max_length=100)
     kind = models.CharField(max_length=20)
     answer = models.CharField(max_length=12, choices=Answer)
@@ -282,6 +293,79 @@ class Appointment(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["round", "profile"], name="one_appointment_a_person")]
+
+
+class QueuedEntry(models.Model):
+    """Somebody who came while a journey was paused, and enters when it is resumed, if they may then."""
+
+    id = models.BigAutoField(primary_key=True)
+    journey = models.ForeignKey(Journey, on_delete=models.CASCADE, related_name="queued", db_index=False)
+    profile = models.ForeignKey(Profile, on_delete=models.CASCADE, related_name="+")
+    key = models.CharField(max_length=300, help_text="What makes an entry the same entry.")
+    at = models.DateTimeField(help_text="When that happened which lets them in.")
+    due_at = models.DateTimeField(null=True, help_text="When they enter, once the journey was resumed.")
+    reason = models.TextField()
+    context = models.JSONField(default=dict)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["journey", "profile", "key"], name="an_entry_waits_once")]
+        indexes = [models.Index(fields=["due_at"], condition=Q(due_at__isnull=False), name="entries_due")]
+
+
+class Call(models.Model):
+    """A webhook of a step: what is to be sent, and what became of it. Only `journeys.calling` writes it.
+
+    Several enrollments may share one by a key; all but the first name it in `same_as`, and get what it gets.
+    """
+
+    class State(models.TextChoices):
+        QUEUED = "queued", "Waits to be sent"
+        CALLING = "calling", "Is being sent"
+        DONE = "done", "Was taken"
+        REFUSED = "refused", "Was not taken"
+        EXPIRED = "expired", "Was not taken in time"
+        CALLED_OFF = "called_off", "Called off"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    enrollment = models.ForeignKey(Enrollment, on_delete=models.CASCADE, related_name="calls", db_index=False)
+    journey = models.ForeignKey(Journey, on_delete=models.CASCADE, related_name="+", db_index=False)
+    step = models.CharField(max_length=100)
+    key = models.CharField(max_length=300, blank=True, help_text="What makes calls of several people the same.")
+    same_as = models.UUIDField(null=True)
+    url = models.CharField(max_length=2_000)
+    host = models.CharField(max_length=300)
+    body = models.TextField()
+    state = models.CharField(max_length=10, choices=State, default=State.QUEUED)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    fence = models.PositiveIntegerField(default=0, help_text="Rises with each claim: only the last one may write.")
+    leased_until = models.DateTimeField(null=True, help_text="Until when its worker has it, in real time.")
+    due_at = models.DateTimeField(null=True)
+    expires_at = models.DateTimeField()
+    created_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+    status = models.PositiveSmallIntegerField(null=True, help_text="What was answered last.")
+    answer = models.JSONField(default=dict, help_text="What the answer said, of what is short and flat.")
+    reason = models.TextField(blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["enrollment", "step"], name="one_call_a_step"),
+            models.UniqueConstraint(
+                fields=["journey", "step", "key"],
+                condition=Q(same_as=None, state__in=["queued", "calling", "done"]) & ~Q(key=""),
+                name="one_call_a_key",
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=["queued", "calling"], ended_at=None, due_at__isnull=False)
+                | (~Q(state__in=["queued", "calling"]) & Q(ended_at__isnull=False, due_at=None)),
+                name="calls_under_way_are_due",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["host", "due_at"], condition=Q(state="queued"), name="calls_due"),
+            models.Index(fields=["leased_until"], condition=Q(state="calling"), name="calls_under_way"),
+            models.Index(fields=["same_as"], condition=Q(same_as__isnull=False), name="calls_that_share"),
+        ]
 
 
 class Tally(models.Model):

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from foundation.loops import loop
-from journeys import engine, watching
+from journeys import calling, engine, watching
 
 
 @loop("journeys.react")
@@ -19,3 +19,8 @@ def advance(now: datetime) -> int:
 @loop("journeys.watch")
 def watch(now: datetime) -> int:
     return watching.tick(now)
+
+
+@loop("journeys.call")
+def call(now: datetime) -> int:
+    return calling.tick(now)

@@ -7,6 +7,7 @@ from uuid import UUID
 from django.contrib import admin
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownFilter
 from unfold.decorators import display
@@ -16,6 +17,7 @@ from foundation.admin import ReadOnlyAdmin, Serve, list_of, page_of
 from foundation.pages import Entry, Facts, Flow, Head, Number, Numbers, Part, Story, Table, Verb, fragment
 from journeys import documents, publishing, telling
 from journeys.admin import finding
+from journeys.editor.doors import Drawn
 from journeys.models import Enrollment, EnrollmentState, Journey, JourneyVersion, Refusal, Transition
 from messaging.models import Message
 
@@ -55,8 +57,8 @@ _OFFERED = {
 
 
 @admin.register(Journey)
-class JourneyAdmin(ReadOnlyAdmin):
-    empty = "Journeys appear here once they are drafted: by the API, or with a playbook (`manage.py playbook`)."
+class JourneyAdmin(Drawn):
+    empty = "Add a journey to begin: say what starts it, and draw what happens then. The API and playbooks make some, too."
     list_display = ("name_", "starts", "status_", "on_the_way", "completed", "converted")
     list_filter = (("status", ChoicesDropdownFilter),)
     search_fields = ("name", "slug")
@@ -119,10 +121,16 @@ class JourneyAdmin(ReadOnlyAdmin):
         return [_numbers(row), _flow(row, version), *people, _versions(row)]
 
     def verbs(self, request: HttpRequest, row: Journey) -> Sequence[Verb]:
+        draws = (
+            [Verb("edit", "Edit", address=reverse("admin:journeys_journey_edit", args=[row.pk]))]
+            if request.user.has_perm("journeys.change_journey")
+            else []
+        )
         if not request.user.has_perm("journeys.publish_journey"):
-            return []
+            return draws
         has_draft = publishing.draft_of(row) is not None
-        return [_VERBS[key] for key in _OFFERED.get(row.status, []) if key != "publish" or has_draft]
+        offered = _OFFERED.get(row.status, [])
+        return [*draws, *(_VERBS[key] for key in offered if key != "publish" or has_draft)]
 
     def act(self, request: HttpRequest, row: Journey, verb: str) -> str:
         act, options, done = _ACTS[verb]
@@ -230,6 +238,7 @@ _TOLD: dict[str, tuple[str, str]] = {
     Transition.Answer.RETRY: ("Will be tried again: {}", "replay"),
     Transition.Answer.FAILED: ("Was parked: {}", "error"),
     Transition.Answer.FOLLOW: ("Went on in a new version", "alt_route"),
+    Transition.Answer.MOVED: ("Was put on: {}", "moving"),
 }
 
 

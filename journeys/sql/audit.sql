@@ -34,7 +34,8 @@ JOIN journeys_journeyversion v ON v.id = t.version_id
 WHERE t.answer = 'entered' AND t.step IS DISTINCT FROM v.program->>'first';
 
 -- name: strayed
--- What everybody went through is a path of the program that they were in, and leads to where they stand.
+-- What everybody went through is a path of the program that they were in, and leads to where they stand; staff alone put
+-- people elsewhere.
 WITH edges AS (
     SELECT v.id AS version_id, s.key AS step, a.arm, a.next
     FROM journeys_journeyversion v
@@ -48,7 +49,8 @@ WITH edges AS (
 ), told AS (
     SELECT t.enrollment_id, t.answer, t.step, t.arm, n.step IS NOT NULL AS known,
            CASE WHEN t.answer = 'advance' THEN n.next ELSE t.step END AS expected,
-           lead(t.step) OVER w AS following, lead(t.id) OVER w IS NULL AS last
+           lead(t.step) OVER w AS following, coalesce(lead(t.answer) OVER w, '') = 'moved' AS moved,
+           lead(t.id) OVER w IS NULL AS last
     FROM journeys_transition t
     LEFT JOIN edges n ON n.version_id = t.version_id AND n.step = t.step AND n.arm = t.arm
     WINDOW w AS (PARTITION BY t.enrollment_id ORDER BY t.id)
@@ -57,7 +59,7 @@ SELECT e.id, format('went from %%s (%%s %%s) to %%s', t.step, t.answer, t.arm, c
 FROM told t
 JOIN journeys_enrollment e ON e.id = t.enrollment_id
 WHERE NOT t.known
-   OR (NOT t.last AND (t.answer IN ('leave', 'ended', 'failed') OR t.following IS DISTINCT FROM t.expected))
+   OR (NOT t.last AND NOT t.moved AND (t.answer IN ('leave', 'ended', 'failed') OR t.following IS DISTINCT FROM t.expected))
    OR (t.last AND NOT CASE
         WHEN t.answer IN ('leave', 'ended') THEN e.state = 'exited'
         WHEN t.answer = 'failed' THEN e.state = 'failed'
@@ -69,8 +71,11 @@ WHERE NOT t.known
 -- Every message step that was passed has its message: one, and none that was not passed.
 SELECT t.enrollment_id, format('passed the message %%s, which was never queued', t.step)
 FROM journeys_transition t
+JOIN journeys_enrollment e ON e.id = t.enrollment_id
 WHERE t.kind = 'message' AND t.answer = 'advance' AND NOT EXISTS (
-    SELECT FROM messaging_message m WHERE m.idempotency_key = format('journey:%%s:%%s', t.enrollment_id, t.step)
+    SELECT FROM generate_series(0, coalesce((e.context->>'moved')::int, 0)) AS n(times)
+    JOIN messaging_message m ON m.idempotency_key = format('journey:%%s:%%s', t.enrollment_id, t.step)
+        || CASE n.times WHEN 0 THEN '' ELSE ':' || n.times END
 )
 UNION ALL
 SELECT m.enrollment, format('has a message of the step %%s, which they never passed', m.step)
@@ -95,5 +100,5 @@ WHERE NOT EXISTS (
     SELECT FROM profiles_event v
     JOIN profiles_eventtype k ON k.id = v.name_id
     WHERE v.profile_id = e.profile_id AND k.name = n.name AND v.occurred_at >= n.since
-      AND v.message_id = n.name || ':' || e.id
+      AND v.message_id IN (n.name || ':' || e.id, n.name || ':' || e.id || ':' || coalesce(e.context->>'again', ''))
 );

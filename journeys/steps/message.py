@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from journeys import names
+from journeys import filling, names
 from journeys.answers import Advance, Answer
 from journeys.fields import Slug, Text, Use, joined
 from journeys.kinds import Standing, Step, steps
@@ -30,22 +31,31 @@ class Message(Step):
         return dict.fromkeys((one.id for one in people), Advance(reason="The message was queued."))
 
     def perform(self, people: Sequence[Standing], at: datetime) -> None:
-        outbox.enqueue([self._request(one) for one in people], now=at)
-
-    def _request(self, one: Standing) -> outbox.Request:
-        # The key makes the message the same one, however often this is tried.
-        return outbox.Request(
-            key=f"journey:{one.id}:{self.name}",
-            profile_id=one.profile_id,
-            template=self.given["template"],
-            channel=self.given["channel"],
-            journey=one.journey,
-            enrollment=one.id,
+        given = self.given
+        outbox.enqueue_for(
+            [self._to(one) for one in people],
+            template=given["template"],
+            channel=given["channel"],
+            journey=people[0].journey,
             step=self.name,
-            variant=str(one.context.get("variant", "")),
-            context={name: one.context[name] for name in ("event", "data") if name in one.context},
+            now=at,
         )
+
+    def _to(self, one: Standing) -> outbox.To:
+        context = {name: one.context[name] for name in ("event", "data") if name in one.context} if one.context else {}
+        return outbox.To(self._key(one), one.profile_id, one.id, str(one.context.get("variant", "")), context)
+
+    def _key(self, one: Standing) -> str:
+        """What makes the message the same one, however often this is tried; whom staff put elsewhere goes anew."""
+        key, moved = f"journey:{one.id}:{self.name}", one.context.get("moved")
+        return f"{key}:{moved}" if moved else key
 
     @classmethod
     def uses(cls, document: Mapping[str, object], path: str) -> "list[Use]":  # type: ignore[override]
         return [Use(joined(path, "template"), "template", str(document["template"]), str(document["channel"]))]
+
+
+def _context(one: Standing) -> dict[str, Any]:
+    """What the template may use beside the person."""
+    event, data = one.context.get("event"), filling.data(one.context)
+    return {**({"event": event} if event is not None else {}), **({"data": data} if data else {})}

@@ -1,15 +1,15 @@
 """Gives work to people: a task for a team, and where it has outcomes, a wait for one of them, each its own arm."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from foundation.errors import Problem
-from journeys import hours, names, work
+from journeys import filling, hours, names, work
 from journeys.answers import Advance, Answer, WaitFor
-from journeys.fields import Duration, Slug, Text, duration, joined
+from journeys.fields import Duration, Slug, duration, joined
+from journeys.filling import Liquid
 from journeys.kinds import Standing, Step, steps
 from messaging import liquid
 from messaging.liquid import Program, Unsayable
@@ -17,20 +17,6 @@ from profiles.models import Profile
 
 PATIENCE = timedelta(days=30)
 _LONGEST = 500
-
-
-@dataclass(frozen=True, kw_only=True)
-class Liquid(Text):
-    """A text with Liquid in it."""
-
-    def problems(self, value: Any, path: str) -> Iterator[Problem]:
-        found = list(super().problems(value, path))
-        yield from found
-        if not found:
-            try:
-                Program(value, naming=True).check()
-            except Unsayable as unsayable:
-                yield Problem(path, str(unsayable))
 
 
 @steps.register
@@ -115,7 +101,9 @@ class TaskStep(Step):
     def _title(self, one: Standing, profile: Profile) -> str:
         """As it reads for this person; what nobody knows stands there by its name, since the work is to be done."""
         try:
-            said = self.program.fill(_values(one, profile), zone=hours.zone(profile.timezone), ends_at=liquid.end())
+            said = self.program.fill(
+                filling.values(one, profile), zone=hours.zone(profile.timezone), ends_at=liquid.end()
+            )
         except Unsayable:
             said = self._spoken()
         return " ".join(said.replace("\x00", "").split())[:_LONGEST] or self._spoken()
@@ -125,19 +113,3 @@ class TaskStep(Step):
         yield from super().problems(document, path)
         if document.get("outcomes") is None and document.get("timeout") is not None:
             yield Problem(joined(path, "timeout"), "is of no use without outcomes: nobody waits")
-
-
-def _values(one: Standing, profile: Profile) -> dict[str, Any]:
-    """What a title may name."""
-    event, account = one.context.get("event") or {}, profile.account
-    columns = {name: getattr(profile, name) for name in (*Profile.COLUMNS, "external_id")}
-    return {
-        "profile": _known({**profile.attributes, **_known(columns), "attributes": profile.attributes}),
-        "account": _known({**account.attributes, "name": account.name}) if account else {},
-        "event": {**_known(event.get("properties") or {}), **event},
-        "data": one.context.get("data") or {},
-    }
-
-
-def _known(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in values.items() if value is not None}

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from journeys import documents, kinds, reentry
-from journeys.models import CALLED_OFF, Ending, EnrollmentState, Journey, Task, Transition
+from journeys.models import CALLED_OFF, Call, Ending, EnrollmentState, Journey, Task, Transition
 from journeys.steps.split import bucket
 from journeys.walking import BACKOFF
 
@@ -30,6 +30,7 @@ def table(text: str, header: str) -> dict[str, list[str]]:
         ("## An enrollment", "ended by", Ending.values),
         ("## A transition", "answer", Transition.Answer.values),
         ("## A task", "state", Task.State.values),
+        ("## A call", "state", Call.State.values),
     ],
 )
 def test_states_are_those_of_the_code(section: str, header: str, values: list[str]) -> None:

@@ -10,6 +10,7 @@ import pytest
 from journeys import kinds, program, telling
 from journeys.answers import Advance, Leave, WaitFor, WaitUntil
 from journeys.kinds import Happened, Standing
+from journeys.steps.webhook import Body
 from profiles.models import Profile
 from tests.journeys.conftest import SIGNED_UP
 
@@ -51,6 +52,8 @@ def test_what_is_missing_unknown_or_of_another_type_is_named(kind: type[kinds.St
         if field.required:
             assert f"steps[0].{field.name}" in paths({k: v for k, v in document.items() if k != field.name})
         for wrong in WRONG:
+            if isinstance(field, Body) and isinstance(wrong, dict):
+                continue  # any object may be sent
             assert any(path.startswith(f"steps[0].{field.name}") for path in paths({**document, field.name: wrong}))
     for name in kind.arms_in:
         for wrong in NO_ARMS[1:] if name in kind.without_arms else NO_ARMS:
