@@ -81,7 +81,7 @@ class LaneAdmin(ReadOnlyAdmin):
     def verbs(self, request: HttpRequest, row: Lane) -> Sequence[Verb]:
         if row.shut_until is None or not request.user.has_perm("messaging.change_lane"):
             return []
-        return [Verb("open", "Open it again", question="Open it? Do so once you know that the other side takes our messages.")]
+        return [Verb("open", "Open it again", question="Open it? Do so once you know that it takes our messages.")]
 
     def act(self, request: HttpRequest, row: Lane, verb: str) -> str:
         lanes.open_up(row, now=wording.now())

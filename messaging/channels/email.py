@@ -50,7 +50,7 @@ _SAME_DOOR = {
     domain: door
     for door, domains in {
         "gmail.com": ("googlemail.com",),
-        "outlook.com": ("hotmail.com", "hotmail.co.uk", "hotmail.de", "hotmail.es", "hotmail.fr", "live.com", "msn.com"),
+        "outlook.com": ("hotmail.com", "hotmail.co.uk", "hotmail.de", "hotmail.fr", "live.com", "msn.com"),
         "yahoo.com": ("yahoo.co.uk", "yahoo.de", "yahoo.es", "yahoo.fr", "ymail.com", "aol.com"),
         "icloud.com": ("me.com", "mac.com"),
         "gmx.net": ("gmx.de", "gmx.at", "gmx.ch", "web.de"),

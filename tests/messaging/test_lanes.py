@@ -76,7 +76,7 @@ def test_em_09_those_who_wait_are_told_why_and_keep_their_order(
     }
     assert len({one.due_at for one in held}) == len(held) == 3
     assert {(one.guardrail, one.attempts) for one in held} == {("throughput", 0)}
-    late = queue(first[0].profile, at=now + SECOND)  # type: ignore[arg-type]
+    late = queue(first[0].profile, at=now + SECOND)
     for second in range(1, 4):
         dispatch.tick(now + second * SECOND)
     assert [state_of(one.id).state for one in first] == [MessageState.SENT] * 4
