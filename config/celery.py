@@ -3,7 +3,7 @@
 import os
 
 from celery import Celery
-from celery.signals import worker_process_init
+from celery.signals import worker_init, worker_process_init
 
 from config.embedded import children
 
@@ -12,6 +12,17 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 app = Celery("cairn")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+
+
+@worker_init.connect
+def _refuse_while_the_erased_are_back(**_: object) -> None:
+    import django  # only here: whoever merely sends a task needs none of it
+
+    django.setup()
+    from config import gate
+
+    if sentence := gate.closed():
+        raise SystemExit(sentence)
 
 
 @worker_process_init.connect

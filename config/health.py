@@ -14,6 +14,7 @@ from config.schedule import SCHEDULE
 from foundation import clock, loops
 from journeys.models import Enrollment
 from messaging.models import Message
+from profiles import erasing
 from profiles.models import Pulse
 
 
@@ -114,6 +115,7 @@ def _gauges() -> Iterator[str]:
         for state in ("queued", "deferred", "sending")
     }
     yield from _gauge("cairn_messages", "Messages that are on their way.", waiting)
+    yield from _gauge("cairn_tombstoned", "What came late for people who were erased of late.", {"": erasing.late()})
     ages = {f'{{loop="{name}"}}': age for name, age in sorted(loops.ages().items())}
     yield from _gauge("cairn_loop_age_seconds", "Time since a loop last ran to its end.", ages)
 

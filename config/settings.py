@@ -174,6 +174,8 @@ JOURNEY_PAUSES_ABOVE = {"failed": 20, "bounced": 10, "complained": 1}
 # ── Behaviour ────────────────────────────────────────────────────────────────────────────────────────────────────────
 # Days that raw events are kept; unset: for ever. Daily counts outlive them.
 EVENT_RETENTION_DAYS = environment.number("EVENT_RETENTION_DAYS", 0) or None
+# Where erasures are written down outside the database, so that a restored backup brings nobody back.
+ERASURE_JOURNAL = Path(environment.text("ERASURE_JOURNAL", str(CAIRN_HOME / "erasures.jsonl")))
 # An event older than this on arrival feeds segments and triggers nothing.
 TRIGGER_WITHIN_HOURS = environment.number("TRIGGER_WITHIN_HOURS", 24)
 # A segment that takes longer to ask of everybody keeps the members it has, and says so.
@@ -191,10 +193,26 @@ DEFAULT_FROM_EMAIL = environment.text("DEFAULT_FROM_EMAIL", "Cairn <hello@exampl
 POSTAL_ADDRESS = environment.text("POSTAL_ADDRESS").replace("\\n", "\n")
 # Whether links say that they were followed: only those of people who agreed to the topic `tracking`.
 TRACK_LINKS = environment.flag("TRACK_LINKS", True)
+# Whether mails have a picture that says that they were opened: only those of the same people.
+TRACK_OPENS = environment.flag("TRACK_OPENS", True)
 # The attribute of people that holds the day of their birth, for topics from some age on.
 BIRTHDAY_ATTRIBUTE = environment.text("BIRTHDAY_ATTRIBUTE", "birthday")
+# Where people may write to stop what they get; the mails that come there go to `manage.py inbound` or /inbound/mail/.
+UNSUBSCRIBE_ADDRESS = environment.address("UNSUBSCRIBE_ADDRESS")
+# What a provider must say to hand in mails and text messages at /inbound/; several while one is changed for another.
+INBOUND_SECRETS = environment.words("INBOUND_SECRETS", [])
 # A message that could not go out for this long is stale and never does; transactional ones are tried for five days.
 MESSAGE_STALE_HOURS = environment.number("MESSAGE_STALE_HOURS", 48, least=1)
+# Where mail goes back to: each message gets its own address under this one (bounces+…@), for SMTP alone.
+BOUNCE_ADDRESS = environment.address("BOUNCE_ADDRESS")
+# Providers whose reports are taken at /webhooks/mail/<name>/tracking/, as Anymail calls them; user:password of each caller.
+MAIL_WEBHOOKS = environment.words("MAIL_WEBHOOKS", [])
+MAIL_WEBHOOK_SECRETS = environment.words("MAIL_WEBHOOK_SECRETS", [])
+# What Anymail wants to know of a provider, such as keys by which it signs: its settings as a JSON object.
+ANYMAIL = {**environment.json_object("ANYMAIL"), "WEBHOOK_SECRET": MAIL_WEBHOOK_SECRETS}
+# Links to these sites (and their subdomains) say in utm_source, utm_medium and utm_campaign where a visit came from.
+UTM_SITES = environment.words("UTM_SITES", [])
+UTM_SOURCE = environment.text("UTM_SOURCE", "cairn")
 # What is sent again when nobody knows whether it arrived, as channel:class. The rest waits for a human.
 RESEND_IN_DOUBT = environment.words("RESEND_IN_DOUBT", ["email:transactional"])
 

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django.db import transaction
 
-from consent import subjects, suppression
+from consent import replies, requests, subjects, suppression
 from consent.models import (
     ConsentEvidence,
     ConsentRecord,
@@ -28,10 +28,11 @@ ADDRESSES = {"email": "email", "sms": "phone"}
 
 
 @registry.erase.join
-def erase(profile: Profile) -> None:
+def erase(profile: Profile) -> dict[str, Any]:
     """Deletes the link to the ledger and all evidence; the rows stay, and say no more whose they are.
 
-    The addresses stay suppressed by their keyed hash, so that an import cannot bring them back into mailings.
+    The addresses stay suppressed by their keyed hash, so that an import cannot bring them back into mailings; that is
+    what must be remembered of it.
     """
     now = clock.now()
     with transaction.atomic():
@@ -40,12 +41,19 @@ def erase(profile: Profile) -> None:
         records = ConsentRecord.objects.filter(subject_ref__in=refs).values("id")
         ConsentEvidence.objects.filter(record__in=records).delete()
         for address, channel in _addresses(profile):
+            replies.forget(address, channel)
             suppression.add(channel, address, Suppression.Reason.ERASED, now, Suppression.Scope.ALL)
-        PrivacyRequest.objects.filter(profile=profile).update(said="", answer="")
-        still_open = PrivacyRequest.objects.filter(profile=profile, closed_at=None)
-        still_open.update(closed_at=now, outcome=PrivacyRequest.Outcome.DONE, answer="Erased.")
-        for model in (ConsentState, OptIn, RefusedUpgrade, Preference, Subject):
+        requests.forget_words(profile, now=now)
+        for model in (ConsentState, OptIn, RefusedUpgrade, Preference, Limit, Subject):
             model._default_manager.filter(profile=profile).delete()
+    return {"blocked": [[channel, suppression.hash_of(address)] for address, channel in _addresses(profile)]}
+
+
+@registry.erased.join
+def erased(kept: dict[str, Any], at: datetime) -> None:
+    """Blocks again what a restored backup had forgotten."""
+    for channel, digest in kept.get("blocked", []):
+        suppression.add_hash(channel, digest, Suppression.Reason.ERASED, at, Suppression.Scope.ALL)
 
 
 @registry.export.join
@@ -54,7 +62,13 @@ def export(profile: Profile) -> dict[str, Any]:
     return {
         "consent": {
             "choices": [
-                {"topic": row.topic, "channel": row.channel, "state": row.state, "since": _iso(row.since)}
+                {
+                    "topic": row.topic,
+                    "channel": row.channel,
+                    "state": row.state,
+                    "since": _iso(row.since),
+                    "expires_at": _iso(row.expires_at),
+                }
                 for row in ConsentState.objects.filter(profile=profile).order_by("topic", "channel")
             ],
             "decisions": _decisions(profile.id),
@@ -131,6 +145,7 @@ def _wishes(row: Preference | None) -> dict[str, Any]:
         else None,
         "time_zone": row.time_zone or None,
         "language": row.language or None,
+        "born_on": row.born_on.isoformat() if row.born_on else None,
     }
 
 

@@ -26,9 +26,9 @@ def of(profile_ids: Iterable[UUID]) -> dict[UUID, set[str]]:
     return found
 
 
-def restrict(profile: Profile, *, now: datetime) -> None:
+def restrict(profile: Profile, *, reason: str = "", now: datetime) -> None:
     """From now on their data is stored and nothing else: they get nothing but what they ask for here."""
-    _set(profile, Limit.Kind.RESTRICTED, now)
+    _set(profile, Limit.Kind.RESTRICTED, now, reason)
 
 
 def object_all(profile: Profile, *, source: str = ConsentRecord.Source.PAGE, now: datetime) -> None:
@@ -60,11 +60,12 @@ def lift(profile: Profile, kind: str, *, now: datetime) -> bool:
     return True
 
 
-def _set(profile: Profile, kind: str, now: datetime) -> None:
+def _set(profile: Profile, kind: str, now: datetime, reason: str = "") -> None:
     with transaction.atomic():
         # Who is about to be written to is written to first, or not at all: dispatch holds the same lock.
         subjects.lock_to_write([profile.id], now)
-        _limit, is_new = Limit.objects.get_or_create(profile=profile, kind=kind, defaults={"since": now})
+        defaults = {"since": now, "reason": reason}
+        _limit, is_new = Limit.objects.get_or_create(profile=profile, kind=kind, defaults=defaults)
         if is_new:
             pulses.touch([profile.id], cause=Pulse.Cause.ATTRIBUTE, now=now, attributes=[NAME])
             audit.record("limit", "limit", str(profile.id), f"Set: {Limit.Kind(kind).label}.")

@@ -68,6 +68,16 @@ def _data() -> Words:
     )
 
 
+def _lifted() -> Words:
+    return _with_button(
+        _("Your data is used again"),
+        _("Your data was only stored, as you asked. From now on we use it as before. The reason: {{ data.reason }}"),
+        _("Open my page"),
+        "{{ links.preferences }}",
+        _("If you do not want that, ask us there to restrict it again, or object."),
+    )
+
+
 def _with_button(title: str, text: str, button: str, href: str, after: str) -> Words:
     blocks = [
         {"kind": "heading", "text": title},
@@ -84,6 +94,7 @@ KINDS: Mapping[str, Callable[[], Words]] = {
     "request": _request,
     "extended": _extended,
     "data": _data,
+    "lifted": _lifted,
 }
 """By what they are for. What they may name beside the person is `data`, as whoever sends them says."""
 

@@ -345,9 +345,12 @@ class Suppression(models.Model):
 
     class Reason(models.TextChoices):
         HARD_BOUNCE = "hard_bounce", "The address does not exist"
+        SOFT_BOUNCE = "soft_bounce", "Out of reach again and again"
+        PROVIDER = "provider", "Kept from us by the mail provider"
         COMPLAINT = "complaint", "Marked as spam"
         MANUAL = "manual", "By hand"
         ERASED = "erased", "Erased"
+        REVIEW = "review", "An answer of theirs is to be read"
 
     id = models.BigAutoField(primary_key=True)
     channel = models.CharField(max_length=20)
@@ -361,6 +364,31 @@ class Suppression(models.Model):
         verbose_name, verbose_name_plural = "blocked address", "blocked addresses"
         constraints = [
             models.UniqueConstraint(fields=["channel", "address_hash", "reason"], name="one_suppression_a_reason")
+        ]
+
+
+class Reply(models.Model):
+    """What somebody wrote back that no program understands, for staff to read. Only `consent.replies` writes it."""
+
+    class Outcome(models.TextChoices):
+        STOPPED = "stopped", "Taken as a no"
+        NOTHING = "nothing", "Asked for nothing"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    # The same message may be delivered twice.
+    digest = models.CharField(max_length=64, unique=True)
+    channel = models.CharField(max_length=20)
+    sender = models.CharField(max_length=320, help_text="As it says, which for a mail proves nothing.")
+    said = models.TextField()
+    received_at = models.DateTimeField()
+    closed_at = models.DateTimeField(null=True, blank=True)
+    outcome = models.CharField(max_length=10, choices=Outcome, blank=True)
+
+    class Meta:
+        verbose_name, verbose_name_plural = "answer to read", "answers to read"
+        indexes = [
+            models.Index(fields=["-received_at"], name="replies_newest_first"),
+            models.Index(fields=["channel", "sender"], name="replies_of_an_address"),
         ]
 
 

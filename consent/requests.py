@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db import transaction
 
 from consent import limits, subjects
-from consent.models import ConsentRecord, PrivacyRequest, PrivacyStep
+from consent.models import ConsentRecord, Limit, PrivacyRequest, PrivacyStep
 from foundation import registry
 from foundation.errors import Conflict, Invalid
 from profiles import people
@@ -23,22 +23,33 @@ LONGEST = 5_000
 STATUSES = ("open", "due_soon", "overdue", "closed")
 
 
-def raise_(profile: Profile, kind: str, *, via: str, said: str = "", now: datetime) -> PrivacyRequest:
+def raise_(
+    profile: Profile, kind: str, *, via: str, said: str = "", identity: str = "", now: datetime
+) -> PrivacyRequest:
     """Opens a request, due in a calendar month, and mails the person that we have it; the same once more is that one.
 
-    An objection is carried out at once: whoever asks for less need not wait.
+    `identity`: how whoever raises it for them made sure that it is them. On their page the link says so. An objection
+    is carried out at once: whoever asks for less need not wait.
     """
     _check(kind, said)
     with transaction.atomic():
         subjects.lock_to_write([profile.id], now)
         row = PrivacyRequest.objects.filter(profile=profile, kind=kind, closed_at=None).first()
         if row is not None:
-            _step(row, f"Asked again: {said}" if said else "Asked again.", now)
+            _step(row, "Asked again.", now, said=said)
             return row
         row = PrivacyRequest.objects.create(
-            profile=profile, kind=kind, via=via, said=said, raised_at=now, due_on=_months_on(_day(now), MONTHS)
+            profile=profile,
+            kind=kind,
+            via=via,
+            said=said,
+            identity=identity.strip(),
+            raised_at=now,
+            due_on=_months_on(_day(now), MONTHS),
         )
         _step(row, "Raised.", now)
+        if via != Via.PAGE:
+            audit.record("raise", "privacy request", str(row.id), f"Raised a privacy request ({_named(kind)}).")
         if kind == Kind.OBJECTION:
             carry_out(row.id, now=now)
             row.refresh_from_db()
@@ -59,7 +70,20 @@ def note_correction(profile: Profile, what: str, *, now: datetime) -> None:
         outcome=Outcome.DONE,
         answer=f"Corrected by themselves: {what}",
     )
-    _step(row, row.answer, now)
+    _step(row, "Corrected by themselves.", now, said=what)
+
+
+def note_identity(id: UUID, how: str, *, now: datetime) -> PrivacyRequest:
+    """Notes how it was made sure that whoever asks is the person (GDPR, article 12(6))."""
+    if not how.strip() or len(how) > LONGEST or "\0" in how:
+        raise Invalid.at("identity", f"must say how you made sure that it is them, in {LONGEST:,} characters at most")
+    with transaction.atomic():
+        row = _held(id)
+        row.identity = how.strip()
+        row.save(update_fields=["identity"])
+        _step(row, "Made sure that it is them.", now, said=row.identity)
+        audit.record("identify", "privacy request", str(row.id), "Noted how it was made sure who asks.")
+    return row
 
 
 def carry_out(id: UUID, *, now: datetime) -> PrivacyRequest:
@@ -75,7 +99,7 @@ def carry_out(id: UUID, *, now: datetime) -> PrivacyRequest:
                 people.erase(profile, now=now)
                 row.refresh_from_db()
             case Kind.RESTRICTION:
-                limits.restrict(profile, now=now)
+                limits.restrict(profile, reason=row.said or "They asked for it.", now=now)
                 _close(row, Outcome.DONE, "Restricted.", now)
             case Kind.OBJECTION:
                 source = ConsentRecord.Source.PAGE if row.via == Via.PAGE else ConsentRecord.Source.STAFF
@@ -115,11 +139,64 @@ def extend(id: UUID, *, reason: str, now: datetime) -> PrivacyRequest:
             raise Conflict("It is overdue; the person was to be told of an extension before that.")
         row.extended, row.due_on = reason.strip(), _months_on(_day(row.raised_at), MONTHS + MORE_MONTHS)
         row.save(update_fields=["extended", "due_on"])
-        _step(row, f"Extended: {row.extended}", now)
+        _step(row, "Two months more.", now, said=row.extended)
         audit.record("extend", "privacy request", str(row.id), "Extended a privacy request by two months.")
         if row.profile and row.profile.email:
             registry.mail_notice.ask(row.profile, "extended", {"due": row.due_on.isoformat(), "reason": row.extended})
     return row
+
+
+def restrict(profile: Profile, *, reason: str, via: str, now: datetime) -> PrivacyRequest:
+    """Has their data only stored from now on, as a request that is kept at once; `reason` is theirs, or ours."""
+    _check_reason(reason)
+    with transaction.atomic():
+        row = raise_(profile, Kind.RESTRICTION, via=via, said=reason.strip(), now=now)
+        return carry_out(row.id, now=now)
+
+
+def lift(profile: Profile, kind: str, *, reason: str, via: str, now: datetime) -> PrivacyRequest:
+    """Takes a restriction or an objection away, and says so in the log of their last request of that kind.
+
+    Of a restriction they are told beforehand (GDPR, article 18(3)): the mail is under way when this returns.
+    """
+    _check_reason(reason)
+    asked = {Limit.Kind.RESTRICTED: Kind.RESTRICTION, Limit.Kind.OBJECTED: Kind.OBJECTION}.get(Limit.Kind(kind))
+    with transaction.atomic():
+        if not limits.lift(profile, kind, now=now):
+            raise Conflict("Nothing is to be lifted: their data is used as usual.")
+        row = PrivacyRequest.objects.filter(profile=profile, kind=asked).order_by("-raised_at", "-id").first()
+        if row is None:
+            row = PrivacyRequest.objects.create(
+                profile=profile,
+                kind=asked,
+                via=via,
+                raised_at=now,
+                due_on=_day(now),
+                closed_at=now,
+                outcome=Outcome.DONE,
+                answer="Lifted.",
+            )
+        _step(row, "Lifted: their data is used as usual again.", now, said=reason.strip())
+        if kind == Limit.Kind.RESTRICTED and profile.email:
+            registry.mail_notice.ask(profile, "lifted", {"reason": reason.strip()})
+    return row
+
+
+def _check_reason(reason: str) -> None:
+    if not reason.strip() or len(reason) > LONGEST or "\0" in reason:
+        raise Invalid.at("reason", f"must say why, in {LONGEST:,} characters at most")
+
+
+def forget_words(profile: Profile, *, now: datetime) -> None:
+    """With an erasure: what is open is done, and what anybody said of it in words of their own goes; the log stays."""
+    theirs = PrivacyRequest.objects.filter(profile=profile)
+    PrivacyStep.objects.filter(request__in=theirs).update(said="")
+    theirs.update(said="", identity="", answer="")
+    theirs.exclude(extended="").update(extended="It took longer.")
+    still_open = theirs.filter(closed_at=None)
+    steps = [PrivacyStep(request=row, at=now, actor=actors.current(), what="Erased.") for row in still_open]
+    PrivacyStep.objects.bulk_create(steps)
+    still_open.update(closed_at=now, outcome=Outcome.DONE, answer="Erased.")
 
 
 def status(row: PrivacyRequest, now: datetime) -> str:
@@ -158,13 +235,17 @@ def _held(id: UUID) -> PrivacyRequest:
 def _close(row: PrivacyRequest, outcome: str, answer: str, now: datetime) -> None:
     row.closed_at, row.outcome, row.answer = now, outcome, answer
     row.save(update_fields=["closed_at", "outcome", "answer"])
-    _step(row, f"{Outcome(outcome).label}.", now)
-    what = f"Closed a privacy request ({Kind(row.kind).label.lower()}): {Outcome(outcome).label.lower()}."
+    _step(row, f"{Outcome(outcome).label}.", now, said=answer)
+    what = f"Closed a privacy request ({_named(row.kind)}): {Outcome(outcome).label.lower()}."
     audit.record("close", "privacy request", str(row.id), what)
 
 
-def _step(row: PrivacyRequest, what: str, now: datetime) -> None:
-    PrivacyStep.objects.create(request=row, at=now, actor=actors.current(), what=what)
+def _named(kind: str) -> str:
+    return Kind(kind).label.lower()
+
+
+def _step(row: PrivacyRequest, what: str, now: datetime, said: str = "") -> None:
+    PrivacyStep.objects.create(request=row, at=now, actor=actors.current(), what=what, said=said)
 
 
 def _day(at: datetime) -> date:

@@ -51,7 +51,18 @@ def find(channel: str, addresses: Iterable[str]) -> dict[str, list[Suppression]]
 
 def add(channel: str, address: str, reason: str, now: datetime, scope: str, note: str = "") -> None:
     """Suppresses the address from now on; for a reason that stands already nothing changes."""
+    add_hash(channel, hash_of(address), reason, now, scope, note)
+
+
+def add_hash(channel: str, digest: str, reason: str, now: datetime, scope: str, note: str = "") -> None:
+    """The same for an address of which the hash alone is known."""
     Suppression.objects.bulk_create(
-        [Suppression(channel=channel, address_hash=hash_of(address), reason=reason, at=now, scope=scope, note=note)],
+        [Suppression(channel=channel, address_hash=digest, reason=reason, at=now, scope=scope, note=note)],
         ignore_conflicts=True,
     )
+
+
+def lift(channel: str, address: str, reason: str) -> bool:
+    """Ends what stood against the address for this reason; whether anything did. Other reasons stand."""
+    rows = Suppression.objects.filter(channel=channel, address_hash=hash_of(address), reason=reason)
+    return bool(rows.delete()[0])

@@ -9,7 +9,7 @@ from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.utils import translation
 
-from consent import buttons, choosing, links, optins, receipts, tokens, visits, wordings
+from consent import buttons, choosing, everything, links, optins, reading, receipts, tokens, visits, wordings
 from consent import preferences as wishes
 from consent.choosing import Act
 from consent.ledger import EVERYTHING
@@ -157,11 +157,20 @@ def download(request: HttpRequest, token: str) -> HttpResponse:
     now = clock.now()
     visit = _fresh(token, now)
     if isinstance(visit, Visit):
-        data = {"format": "cairn.person/1", "made_at": now.isoformat()}
-        for part in registry.export.ask(visit.profile):
-            data |= part
+        data = everything.gather(visit.profile, now)
         return JsonResponse(data, headers={"Content-Disposition": 'attachment; filename="my-data.json"'})
     return _needs_fresh(request, visit)
+
+
+@token_page("GET", "HEAD")
+def read(request: HttpRequest, token: str) -> HttpResponse:
+    """The same to be read and printed: in groups, in their language, without ids; by a fresh link only."""
+    now = clock.now()
+    visit = _fresh(token, now)
+    if not isinstance(visit, Visit):
+        return _needs_fresh(request, visit)
+    with visits.speaking_to(request, visit.profile, wishes.of([visit.profile.id])[visit.profile.id]):
+        return page("consent/everything.html", reading.page_of(everything.gather(visit.profile, now)))
 
 
 @token_page("GET", "HEAD")

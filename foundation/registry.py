@@ -92,7 +92,9 @@ def _height(answer: Callable[..., Any]) -> int:
 # What the apps above a merge, an erasure or a page must do or add. Each takes part where it can in `apps.ready()`.
 absorb: Question[[Any], None] = Question("absorb")  # (merges: list[profiles.merging.Pair]): move yours to the survivors
 part: Question[[Any, Any], None] = Question("part")  # (survivor id, absorbed id): a merge is taken back
-erase: Question[[Any], None] = Question("erase")  # (profile): delete what names the person
+# (profile): delete what names the person; what must be remembered of it, which names nobody, by name
+erase: Question[[Any], dict[str, Any] | None] = Question("erase")
+erased: Question[[dict[str, Any], Any], None] = Question("erased")  # (what was remembered, when): a backup forgot it
 export: Question[[Any], dict[str, Any]] = Question("export")  # (profile) -> {section: data} for the person's download
 references: Question[[str, str], list[str]] = Question("references")  # (kind, slug) -> sentences on who uses it
 users: Question[[str, Any], dict[str, list[str]]] = Question("users")  # (kind, slugs) -> the same of many at once

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from foundation import clock, registry
 from foundation.sql import statements
-from messaging import push
+from messaging import folder, push
 from messaging.inapp import inbox
 from messaging.models import Link, Message, Template
 from messaging.returns.models import Opening, Report
@@ -41,6 +41,8 @@ def part(survivor_id: UUID, absorbed_id: UUID) -> None:
 @registry.erase.join
 def erase(profile: Profile) -> None:
     """Bodies, addresses and reasons go; that something was sent stays, to nobody in particular (ER-01)."""
+    went_to = Message.objects.filter(profile=profile, channel="email").values_list("address", flat=True).distinct()
+    folder.forget({*went_to, profile.email or ""})
     Link.objects.filter(message__profile=profile).delete()
     inbox.empty(profile)
     push.empty(profile)

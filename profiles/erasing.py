@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,13 +13,13 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import F, Q, Sum
 
 from foundation import registry
 from foundation.sql import statements
-from profiles import merging, pulses
+from profiles import journal, merging, pulses
 from profiles.imports import leftovers
-from profiles.models import Identifier, Merge, Profile, Tombstone
+from profiles.models import Erasure, Identifier, Merge, Profile, Tombstone
 from staff import audit
 
 KEPT = timedelta(days=90)
@@ -40,8 +41,12 @@ def erase(profile: Profile, *, now: datetime) -> None:
             return
         id = str(held.pk)
         traces = _traces(held)
-        registry.erase.ask(held)
-        _bury(traces.ids, now)
+        kept = _remembered(registry.erase.ask(held))
+        digests = [_digest(id) for id in sorted(traces.ids)]
+        bury(digests, now)
+        # The row now, in this transaction; its line in the journal as soon as it is committed.
+        values = {"others": traces.others, "digests": digests, "kept": kept, "at": now}
+        Erasure.objects.update_or_create(pk=held.pk, defaults=values)
         naming = _patterns(traces.ids | traces.addresses)
         _sql.run("erase_events", {"profile": held.pk})
         _sql.run("erase_days", {"profile": held.pk})
@@ -55,6 +60,16 @@ def erase(profile: Profile, *, now: datetime) -> None:
         leftovers.erase(traces.ids | traces.addresses)
         held.delete()
         audit.record("erase", "profile", id, "Erased a person and all that names them.")
+        # Should that fail, the loop makes up for it: what is committed is erased, and stays so.
+        transaction.on_commit(lambda: journal.write(now), robust=True)
+
+
+def _remembered(answers: Iterable[dict[str, Any] | None]) -> dict[str, Any]:
+    """What the apps above must remember, by name."""
+    kept: dict[str, Any] = {}
+    for answer in answers:
+        kept |= answer or {}
+    return kept
 
 
 def _held(id: UUID) -> Profile | None:
@@ -77,6 +92,17 @@ def tombstoned(ids: Iterable[str]) -> dict[str, datetime]:
     return {by_digest[digest]: at for digest, at in found}
 
 
+def count_late(ids: Iterable[str]) -> None:
+    """Counts what came late under these ids, once for each time that an id is named."""
+    for digest, times in sorted(Counter(map(_digest, ids)).items()):
+        Tombstone.objects.filter(digest=digest).update(late=F("late") + times)
+
+
+def late() -> int:
+    """How much came late under the ids of those who were erased within 90 days, and was refused (ER-03)."""
+    return Tombstone.objects.aggregate(n=Sum("late"))["n"] or 0
+
+
 def admit(id: str) -> None:
     """Takes the id again: whoever put it there by intent means somebody new."""
     Tombstone.objects.filter(digest=_digest(id)).delete()
@@ -96,6 +122,8 @@ class _Traces:
     addresses: set[str]
     names: set[str]
     merges: list[int]
+    others: list[UUID]
+    """Profiles that had become theirs."""
 
 
 def _traces(profile: Profile) -> _Traces:
@@ -114,7 +142,8 @@ def _traces(profile: Profile) -> _Traces:
     def held(*fields: str) -> set[str]:
         return {row[field] for row in rows for field in fields if row.get(field)}
 
-    return _Traces(ids | held("external_id"), held("email", "phone"), held("first_name", "last_name"), merges)
+    others = sorted(people - {profile.pk})
+    return _Traces(ids | held("external_id"), held("email", "phone"), held("first_name", "last_name"), merges, others)
 
 
 def _patterns(values: set[str]) -> dict[str, list[str]]:
@@ -129,9 +158,10 @@ def _patterns(values: set[str]) -> dict[str, list[str]]:
     return {"patterns": sorted(patterns)}
 
 
-def _bury(ids: Iterable[str], now: datetime) -> None:
+def bury(digests: Iterable[str], at: datetime) -> None:
+    """Remembers ids, as their keyed hashes, as those of somebody who was erased then."""
     Tombstone.objects.bulk_create(
-        [Tombstone(digest=_digest(id), at=now) for id in sorted(ids)],
+        [Tombstone(digest=digest, at=at) for digest in sorted(set(digests))],
         update_conflicts=True,
         unique_fields=["digest"],
         update_fields=["at"],

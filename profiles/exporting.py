@@ -15,6 +15,7 @@ def export(profile: Profile) -> dict[str, Any]:
             "external_id": profile.external_id,
             **{name: _plain(getattr(profile, name)) for name in Profile.COLUMNS},
             "attributes": profile.attributes,
+            "attribute_times": profile.attribute_times,
             "account": profile.account.external_id if profile.account else None,
             "first_seen_at": _plain(profile.first_seen_at),
             "last_seen_at": _plain(profile.last_seen_at),

@@ -130,6 +130,28 @@ class Tombstone(models.Model):
 
     digest = models.CharField(primary_key=True, max_length=64)
     at = models.DateTimeField(db_index=True)
+    late = models.PositiveIntegerField(default=0, db_default=0, help_text="How much came late under it.")
+
+
+class Erasure(models.Model):
+    """That somebody was erased, told by what names nobody, so that it can be done again where a backup brings them back.
+
+    Only `profiles.erasing` and `profiles.journal` write it.
+    """
+
+    id = models.UUIDField(primary_key=True, editable=False, help_text="The opaque id that they had.")
+    others = ArrayField(models.UUIDField(), default=list, help_text="Opaque ids of profiles that had become theirs.")
+    digests = ArrayField(models.CharField(max_length=64), default=list, help_text="Keyed hashes of the ids they had.")
+    kept = models.JSONField(default=dict, help_text="What the apps above must remember, by name.")
+    at = models.DateTimeField()
+    noted_at = models.DateTimeField(null=True, help_text="When it was written into the journal outside the database.")
+    cleaned_at = models.DateTimeField(null=True, help_text="When dead rows and samples of the planner had gone, too.")
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["at"], condition=models.Q(noted_at=None), name="erasures_to_note"),
+            models.Index(fields=["at"], name="erasures_by_age"),
+        ]
 
 
 class EventType(models.Model):

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from foundation.loops import loop
-from profiles import catalogue, retention
+from profiles import catalogue, journal, retention
 
 
 @loop("profiles.observe")
@@ -13,4 +13,4 @@ def observe(now: datetime) -> int:
 
 @loop("profiles.forget")
 def forget(now: datetime) -> int:
-    return retention.forget(now)
+    return journal.write(now) + journal.forget(now) + retention.forget(now)

@@ -98,7 +98,8 @@ def test_PP05_from_the_page_it_is_one_request_with_a_due_date_and_an_acknowledge
     page(client, ada, old, do="ask", kind="rectification", said="Lovelace!")
     row = PrivacyRequest.objects.get()
     assert (row.via, row.said, row.due_on) == ("page", "My name is Ada Lovelace.", date(2026, 12, 24))
-    assert [step.what for step in row.steps.order_by("id")] == ["Raised.", "Asked again: Lovelace!"]
+    told = [(step.what, step.said) for step in row.steps.order_by("id")]
+    assert told == [("Raised.", ""), ("Asked again.", "Lovelace!")]
     assert {step.actor for step in PrivacyStep.objects.all()} == {"customer"}
     dispatch.tick(now)
     assert [message.subject for message in Message.objects.all()] == ["We have your request"]

@@ -1,4 +1,4 @@
-"""What only the owner of the tables may do, once an hour: the months of the event table."""
+"""What only the owner of the tables may do, once an hour: the months of the event table, and what the erased leave."""
 
 import time
 from typing import Any
@@ -6,11 +6,15 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connections
 
-from profiles import partitions
+from foundation import clock
+from profiles import cleaning, partitions
 
 
 class Command(BaseCommand):
-    help = "Makes the months of the event table ahead of time and drops those past EVENT_RETENTION_DAYS."
+    help = (
+        "Makes the months of the event table ahead of time, drops those past EVENT_RETENTION_DAYS,"
+        " and clears what PostgreSQL still holds of the erased."
+    )
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -28,6 +32,9 @@ class Command(BaseCommand):
     def _once(self) -> None:
         owner = connections["owner"]
         made, dropped = partitions.ensure(owner), partitions.drop_expired(owner)
+        cleaned = cleaning.clean(owner, clock.now())
         owner.close()  # an hour is long for a connection that does nothing
         if made or dropped:
             self.stdout.write(f"{made} months made, {len(dropped)} dropped: {', '.join(dropped) or 'none'}")
+        if cleaned:
+            self.stdout.write(f"Dead rows and samples of the planner are gone: {cleaned} erasures are complete.")

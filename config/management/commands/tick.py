@@ -14,7 +14,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from config import ticking
+from config import gate, ticking
 from foundation import clock, loops
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -34,6 +34,8 @@ class Command(BaseCommand):
             raise CommandError("The clock is real time. Set CAIRN_CLOCK=manual, here and where Cairn runs, to move it.")
         step = _step(options["step"])
         until = _moment(options["until"]) if options["until"] else None
+        if sentence := gate.closed():
+            raise CommandError(sentence)
         settings.CAIRN_WAKE_UPS = False  # we run the loops ourselves
         with _connection_of_its_own() as holder, loops.alone(holder):
             now = clock.now()

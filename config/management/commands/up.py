@@ -20,7 +20,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import OperationalError, connection, connections
 
-from config import checks, migrating, schedule, statics
+from config import checks, gate, migrating, schedule, statics
 from config.embedded import broker, home, lending
 from config.supervisor import Part, Supervisor
 
@@ -102,6 +102,8 @@ class Command(BaseCommand):
             call_command("migrate", verbosity=0, interactive=False, skip_checks=True)
         else:
             self._await_migrations()
+        if sentence := gate.closed():
+            raise CommandError(sentence)
         if "web" in parts and statics.collect():
             self._tell("Collected the static files.")
         if "beat" in parts:
