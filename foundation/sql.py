@@ -4,10 +4,12 @@ A file is a row of statements, each opened by `-- name: the_name` and a comment 
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from datetime import datetime
 from functools import cache
 from importlib import resources
 from typing import Any
+from uuid import UUID
 
 from django.db import connection
 
@@ -30,14 +32,33 @@ class Statements:
     def rows(self, name: str, params: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
         """Runs the statement and returns what it returned; `params` fill its `%(name)s`."""
         with connection.cursor() as cursor:
-            cursor.execute(self[name], params)
+            cursor.execute(self[name], _sent(params))
             return list(cursor.fetchall())
 
     def run(self, name: str, params: Mapping[str, Any] | None = None) -> int:
         """Runs the statement and returns how many rows it wrote."""
         with connection.cursor() as cursor:
-            cursor.execute(self[name], params)
+            cursor.execute(self[name], _sent(params))
             return int(cursor.rowcount)
+
+
+def _sent(params: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """The parameters as they travel."""
+    return params and {name: array(value) if _holds_ids(value) else value for name, value in params.items()}
+
+
+def _holds_ids(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(type(one) is UUID for one in value)
+
+
+def array(ids: Iterable[UUID]) -> str:
+    """Ids as the text of an array: PostgreSQL reads a thousand so in a tenth of the time that psycopg writes them in."""
+    return f"{{{','.join(['%032x' % id.int for id in ids])}}}"
+
+
+def array_of_moments(moments: Iterable[datetime | None]) -> str:
+    """The same of moments; None is NULL."""
+    return f"{{{','.join(['NULL' if at is None else at.isoformat() for at in moments])}}}"
 
 
 @cache

@@ -5,9 +5,9 @@ on it meanwhile; an attempt whose lock is free is one whose worker died. Whom it
 until the one at whose step workers die is alone, and is parked.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from uuid import UUID
+from datetime import datetime
 
 from django.db import transaction
 
@@ -30,10 +30,18 @@ def orphan() -> Attempt | None:
     return None
 
 
-def begin(kind: Attempt.Kind, enrollments: Sequence[UUID] = ()) -> Attempt:
+def claim(shares: Mapping[int, int], now: datetime) -> tuple[Attempt | None, int]:
+    """Takes so many of each journey who are due in hand, and says how many that are. To be committed before the work."""
+    params = {"kind": Attempt.Kind.ADVANCE, "journeys": list(shares), "shares": list(shares.values()), "now": now}
+    for id, people in _sql.rows("claim", params):
+        return Attempt(id=id, kind=Attempt.Kind.ADVANCE), people
+    return None, 0
+
+
+def begin(kind: Attempt.Kind) -> Attempt:
     """Writes an attempt down and holds it. To be committed before the work begins."""
-    [(id,)] = _sql.rows("begin", {"kind": kind, "enrollments": list(enrollments)})
-    return Attempt(id=id, kind=kind, enrollments=list(enrollments), tried=True, times=1)
+    [(id,)] = _sql.rows("begin", {"kind": kind})
+    return Attempt(id=id, kind=kind)
 
 
 def go_on(attempt: Attempt) -> bool:

@@ -22,8 +22,9 @@ from profiles.models import EventType, Pulse
 from profiles.pulses import Taken
 from segments import membership
 
-BATCH = 1_000
+BATCH = 2_000
 PEOPLE = 500
+MEMBERS = 2_000
 _PASSES = 500  # a run ends some time, so that its worker may be told to stop; the next goes on
 _sql = statements("journeys", "engine")
 
@@ -141,11 +142,10 @@ def _advance(now: datetime) -> int:
     if (left := attempts.orphan()) is not None:
         return _again(left, now)
     with transaction.atomic():
-        due = [one.id for one in claim(now)]
-        attempt = attempts.begin(Attempt.Kind.ADVANCE, due) if due else None
+        attempt, people = claim(now)
     if attempt is not None:
         _work_on(attempt, now)
-    return len(due)
+    return people
 
 
 def _again(left: Attempt, now: datetime) -> int:
@@ -162,12 +162,12 @@ def _again(left: Attempt, now: datetime) -> int:
 
 def _work_on(attempt: Attempt, now: datetime) -> None:
     with attempts.held(attempt):
-        move_on(read(_sql.rows("claim_these", {"enrollments": attempt.enrollments, "now": now})), Walk.at(now))
+        move_on(read(_sql.rows("in_hand", {"attempt": attempt.pk, "now": now})), Walk.at(now))
 
 
 def _park(attempt: Attempt, now: datetime) -> None:
     walk = Walk.at(now)
-    for one in read(_sql.rows("claim_these", {"enrollments": attempt.enrollments, "now": now})):
+    for one in read(_sql.rows("in_hand", {"attempt": attempt.pk, "now": now})):
         walk.park(one, f"The step {one.step} brought {attempt.times} workers down, one after another.")
     walk.write()
 
@@ -179,14 +179,13 @@ def move_on(due: list[Traveller], walk: Walk) -> None:
     walk.write()
 
 
-def claim(now: datetime, limit: int = BATCH) -> list[Traveller]:
-    """Up to `limit` of those who are due, held: each journey gets a fair share, the longest overdue first."""
-    waiting = dict(_sql.rows("waiting_to_go_on", {"now": now, "limit": limit}))
-    shares = fair(waiting, limit)
-    if not shares:
-        return []
-    params = {"journeys": list(shares), "shares": list(shares.values()), "now": now}
-    return read(_sql.rows("claim", params))
+def claim(now: datetime, limit: int = BATCH) -> tuple[Attempt | None, int]:
+    """Takes up to `limit` of those who are due in hand, and says how many that are.
+
+    Each journey gets a fair share, the longest overdue first. Those whom another worker has in hand are passed by.
+    """
+    shares = fair(dict(_sql.rows("waiting_to_go_on", {"now": now, "limit": limit})), limit)
+    return attempts.claim(shares, now) if shares else (None, 0)
 
 
 def fair(waiting: dict[int, int], limit: int) -> dict[int, int]:
@@ -209,7 +208,7 @@ def _enter_members(now: datetime) -> int:
         return 0
     walk = Walk.at(now)
     gate = next(iter(entering.gates([journey], walk)), None)
-    members = entering.members_of(gate, PEOPLE) if gate else []
+    members = entering.members_of(gate, MEMBERS) if gate else []
     if gate and members:
         # The journey is held before the people: whoever else holds a journey so takes no locks of people.
         pulses.lock_all([one.profile_id for one in members])

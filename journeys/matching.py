@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from foundation.sql import array, array_of_moments
 from profiles.models import EventType
 from profiles.pulses import Triggering
 from segments import behaviour, question
@@ -56,11 +57,11 @@ class Pattern:
             return set()
         q = Question(at, Names.of({*self.names, ANYTHING}))
         keys, profiles = (
-            q.bind([one.key for one in asked], "uuid[]"),
-            q.bind([one.profile_id for one in asked], "uuid[]"),
+            q.bind(array(one.key for one in asked), "uuid[]"),
+            q.bind(array(one.profile_id for one in asked), "uuid[]"),
         )
-        since = q.bind([one.since for one in asked], "timestamptz[]")
-        until = q.bind([one.until for one in asked], "timestamptz[]")
+        since = q.bind(array_of_moments(one.since for one in asked), "timestamptz[]")
+        until = q.bind(array_of_moments(one.until for one in asked), "timestamptz[]")
         tests = [
             behaviour.named(q, self.names, "e.name_id"),
             "e.occurred_at > u.since AND e.occurred_at <= u.until",

@@ -3,7 +3,7 @@
 import json
 import logging
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -11,9 +11,9 @@ from uuid import UUID
 from django.db import InterfaceError, OperationalError, transaction
 
 from foundation.errors import Refused
-from foundation.sql import statements
+from foundation.sql import array, statements
+from journeys import calling, work
 from journeys import program as programs
-from journeys import work
 from journeys.answers import Advance, Answer, Leave, WaitFor, WaitUntil
 from journeys.fields import shown
 from journeys.kinds import Standing
@@ -53,23 +53,15 @@ class Traveller:
     reason: str = ""
     ended_at: datetime | None = None
     ended_by: str = ""
-    learnt: bool = False  # whether the context changed
+    learnt: dict[str, Any] | None = None  # what the context gained
+    standing: Standing | None = None  # as steps were told of them last
 
     @property
     def active(self) -> bool:
         return self.state == EnrollmentState.ACTIVE
 
 
-@dataclass(slots=True)
-class Told:
-    """A transition to be written."""
-
-    traveller: Traveller
-    step: str
-    kind: str
-    answer: str
-    arm: str = ""
-    reason: str = ""
+_Line = tuple[int, str, str, str, str, str]  # version, step, kind, answer, arm, reason
 
 
 def read(rows: Iterable[tuple[Any, ...]]) -> list[Traveller]:
@@ -77,7 +69,7 @@ def read(rows: Iterable[tuple[Any, ...]]) -> list[Traveller]:
     found = [Traveller(*row) for row in rows]
     for one in found:
         if isinstance(one.context, str):
-            one.context = json.loads(one.context)
+            one.context = json.loads(one.context) if one.context != "{}" else {}
     return found
 
 
@@ -89,18 +81,19 @@ class Walk:
     slugs: Mapping[int, str]
     live: frozenset[int]
     moved: dict[UUID, Traveller] = field(default_factory=dict)
-    told: list[Told] = field(default_factory=list)
+    story: "Story" = field(default_factory=lambda: Story())
     converted: dict[UUID, datetime] = field(default_factory=dict)
-    events: list[ingest.Ours] = field(default_factory=list)
+    events: dict[tuple[str, int, int, str], list[Traveller]] = field(default_factory=dict)
+    again: dict[tuple[str, int, int, str], list[Traveller]] = field(default_factory=dict)  # of whom was parked before
     called_off: dict[str, list[UUID]] = field(default_factory=dict)
     careful: bool = False  # steps are left to `engine.advance`, which survives what they do to a worker
     _programs: dict[int, Program] = field(default_factory=dict)
 
     @classmethod
     def at(cls, now: datetime) -> "Walk":
-        journeys = list(Journey.objects.values_list("id", "slug", "status"))
-        live = frozenset(id for id, _, status in journeys if status == Journey.Status.LIVE)
-        return cls(now, {id: slug for id, slug, _ in journeys}, live)
+        journeys = list(Journey.objects.values_list("id", "slug", "status", "carrying__isnull"))
+        live = frozenset(id for id, _, status, still in journeys if status == Journey.Status.LIVE and still)
+        return cls(now, {id: slug for id, slug, *_ in journeys}, live)
 
     def programs(self, travellers: Iterable[Traveller]) -> dict[int, Program]:
         """The programs of the versions that these are in."""
@@ -143,7 +136,7 @@ class Walk:
             with transaction.atomic():
                 answers = self._answers(node, group)
         except Exception as error:
-            if _concerns_everybody(error):
+            if concerns_everybody(error):
                 raise
             if len(group) == 1:
                 self._failed(group[0], node, error)
@@ -154,7 +147,7 @@ class Walk:
 
     def _answers(self, node: Node, group: list[Traveller]) -> Mapping[UUID, Answer]:
         assert node.step is not None  # noqa: S101 (told to mypy: `_ask` has looked)
-        people = [self._standing(one) for one in group]
+        people = [self.standing(one) for one in group]
         answers = node.step.answer(people, self.now)
         going = [one for one in people if isinstance(answers[one.id], Advance)]
         if going:
@@ -164,23 +157,27 @@ class Walk:
             node.step.begin(waiting, self.now)
         return answers
 
-    def _standing(self, one: Traveller) -> Standing:
-        return Standing(
-            id=one.id,
-            profile_id=one.profile_id,
-            journey=self.slugs[one.journey_id],
-            version_id=one.version_id,
-            entered_at=one.entered_at,
-            step_entered_at=one.step_entered_at,
-            context=one.context,
-        )
+    def standing(self, one: Traveller) -> Standing:
+        """What a step is told of them."""
+        last = one.standing
+        if last is None or last.step_entered_at != one.step_entered_at or last.context is not one.context:
+            last = one.standing = Standing(
+                id=one.id,
+                profile_id=one.profile_id,
+                journey=self.slugs[one.journey_id],
+                version_id=one.version_id,
+                entered_at=one.entered_at,
+                step_entered_at=one.step_entered_at,
+                context=one.context,
+            )
+        return last
 
     def _apply(self, one: Traveller, node: Node, program: Program, answer: Answer) -> bool:
         """Takes the answer down; whether they go on at once."""
         match answer:
             case Advance(arm, reason, learnt):
                 if learnt:
-                    one.context, one.learnt = {**one.context, **learnt}, True
+                    one.context, one.learnt = {**one.context, **learnt}, {**(one.learnt or {}), **learnt}
                 self._tell(one, Said.ADVANCE, node.kind, reason, arm=arm)
                 return self._step_on(one, node.after(arm), program)
             case WaitUntil(at, reason):
@@ -215,6 +212,25 @@ class Walk:
         one.due_at, one.awaits, one.attempts = until, events, 0
         self.moved[one.id] = one
 
+    def put(self, one: Traveller, step: str, reason: str) -> None:
+        """Puts them on a step of their version, be they on the way or parked; they are asked there anew."""
+        learnt = {"moved": one.context.get("moved", 0) + 1} if step != one.step else {}
+        if not one.active:
+            learnt["again"] = one.context.get("again", 0) + 1
+            one.state, one.reason, one.ended_at, one.ended_by = EnrollmentState.ACTIVE, "", None, ""
+        one.context, one.learnt = {**one.context, **learnt}, {**(one.learnt or {}), **learnt}
+        one.step, one.step_entered_at, one.due_at, one.awaits, one.attempts = step, self.now, self.now, [], 0
+        self._tell(one, Said.MOVED, "", reason)
+        self.moved[one.id] = one
+
+    def followed(self, one: Traveller, reason: str, *, moved: bool) -> None:
+        """Tells that they go on in the version that they were put into; `moved`, where they wait otherwise there."""
+        self._tell(
+            one, Said.FOLLOW, "", f"The journey was changed, and they go on in its new version. {reason}".strip()
+        )
+        if moved:
+            self.moved[one.id] = one
+
     # ── Ending ───────────────────────────────────────────────────────────────────────────────────────────────────────
     def take_off(self, one: Traveller, by: Ending, reason: str) -> None:
         """Ends it from outside, wherever they stand, and calls off what was not handed over yet."""
@@ -243,21 +259,8 @@ class Walk:
 
     def emit(self, one: Traveller, name: str, reason: str) -> None:
         """Tells the world below, by an event like any other: conditions on journeys read it."""
-        program = self.programs([one]).get(one.version_id)
-        self.events.append(
-            ingest.Ours(
-                profile_id=one.profile_id,
-                name=name,
-                properties={
-                    "journey": self.slugs[one.journey_id],
-                    "version": program.number if program else None,
-                    "enrollment": str(one.id),
-                    "reason": reason,
-                },
-                occurred_at=self.now,
-                message_id=f"{name}:{one.id}",
-            )
-        )
+        kind = self.again if one.context.get("again") else self.events
+        kind.setdefault((name, one.journey_id, one.version_id, reason), []).append(one)
 
     # ── When a step cannot be taken ──────────────────────────────────────────────────────────────────────────────────
     def _failed(self, one: Traveller, node: Node, error: Exception) -> None:
@@ -290,21 +293,21 @@ class Walk:
 
     # ── Writing ──────────────────────────────────────────────────────────────────────────────────────────────────────
     def _tell(self, one: Traveller, answer: str, kind: str, reason: str, arm: str = "") -> None:
-        self.told.append(Told(one, one.step, kind, answer, arm, reason))
+        self.story.add(one.id, (one.version_id, one.step, kind, answer, arm, reason))
 
     def entered(self, one: Traveller, kind: str, reason: str) -> None:
         self._tell(one, Said.ENTERED, kind, reason)
         self.emit(one, "$journey_entered", reason)
 
     def flush(self) -> None:
-        """Writes where everybody stands and what is told of it, a statement each; rows travel as JSON."""
+        """Writes where everybody stands and what is told of it: a statement each, and of whom the same is said, once."""
         if self.moved:
-            _sql.run("move", {"rows": json.dumps([_as_row(one) for one in self.moved.values()])})
+            _sql.run("move", {"groups": json.dumps(_alike(self.moved.values()))})
         if self.converted:
             _sql.run("convert", {"ids": list(self.converted), "moments": list(self.converted.values())})
-        if self.told:
-            _sql.run("tell", {"rows": json.dumps([_as_line(told) for told in self.told]), "now": self.now})
-        self.moved, self.converted, self.told = {}, {}, []
+        if self.story.lines:
+            _sql.run("tell", {"lines": json.dumps(self.story.as_rows()), "now": self.now})
+        self.moved, self.converted, self.story = {}, {}, Story()
 
     def write(self) -> None:
         """Writes all of it; to be the last thing that the transaction does."""
@@ -312,37 +315,113 @@ class Walk:
         for reason, enrollments in self.called_off.items():
             outbox.cancel(enrollments, reason=reason, now=self.now)
             work.call_off(enrollments, now=self.now)
+            calling.call_off(enrollments, now=self.now)
         if self.events:
-            ingest.emit(self.events, now=self.now)
-        self.called_off, self.events = {}, []
+            known = self.programs_of({version_id for _, _, version_id, _ in self.events})
+            ingest.emit_alike([self._event(known, *key, who) for key, who in self.events.items()], now=self.now)
+        if self.again:
+            known = self.programs_of({version_id for _, _, version_id, _ in self.again})
+            ingest.emit(
+                [
+                    _once_more(one, self._event(known, *key, [one]), self.now)
+                    for key, who in self.again.items()
+                    for one in who
+                ],
+                now=self.now,
+            )
+        self.called_off, self.events, self.again = {}, {}, {}
+
+    def _event(
+        self,
+        known: Mapping[int, Program],
+        name: str,
+        journey_id: int,
+        version_id: int,
+        reason: str,
+        who: Sequence[Traveller],
+    ) -> ingest.Alike:
+        number = known[version_id].number if version_id in known else None
+        return ingest.Alike(
+            name=name,
+            properties={"journey": self.slugs[journey_id], "version": number, "reason": reason},
+            subject="enrollment",
+            whose={one.id: one.profile_id for one in who},
+        )
+
+
+def _once_more(one: Traveller, event: ingest.Alike, now: datetime) -> ingest.Ours:
+    """The event of somebody who was parked and went on: another than the one that told of it then."""
+    [told] = event.each(now)
+    return replace(told, message_id=f"{told.message_id}:{one.context['again']}")
+
+
+class Story:
+    """Transitions to be written. What is the same for many is one line, with their ids; everybody's own stay in order."""
+
+    def __init__(self) -> None:
+        self.lines: list[tuple[_Line, list[UUID]]] = []
+        self._places: dict[_Line, int] = {}
+        self._last: dict[UUID, int] = {}  # the place of the last line of each
+
+    def add(self, enrollment: UUID, line: _Line) -> None:
+        place = self._places.get(line, -1)
+        if place < self._last.get(enrollment, 0):
+            place = self._places[line] = len(self.lines)
+            self.lines.append((line, []))
+        self.lines[place][1].append(enrollment)
+        self._last[enrollment] = place
+
+    def as_rows(self) -> list[dict[str, Any]]:
+        return [
+            {
+                "version": version,
+                "step": step,
+                "kind": kind,
+                "answer": answer,
+                "arm": arm,
+                "reason": reason,
+                "ids": array(ids),
+            }
+            for (version, step, kind, answer, arm, reason), ids in self.lines
+        ]
+
+
+def _alike(travellers: Iterable[Traveller]) -> list[dict[str, Any]]:
+    """Where these stand, as rows: those of whom all of it is the same are one."""
+    groups: dict[Any, tuple[dict[str, Any], list[UUID]]] = {}
+    for one in travellers:
+        key = (
+            one.step,
+            one.state,
+            one.due_at,
+            one.step_entered_at,
+            one.attempts,
+            tuple(one.awaits),
+            one.reason,
+            one.ended_at,
+            one.ended_by,
+            one.converted_at,
+            json.dumps(one.learnt) if one.learnt else None,
+        )
+        if key not in groups:
+            groups[key] = (_as_row(one), [])
+        groups[key][1].append(one.id)
+    return [{**row, "ids": array(ids)} for row, ids in groups.values()]
 
 
 def _as_row(one: Traveller) -> dict[str, Any]:
     return {
-        "id": str(one.id),
         "step": one.step,
         "state": one.state,
         "due": one.due_at and one.due_at.isoformat(),
         "since": one.step_entered_at.isoformat(),
         "attempts": one.attempts,
         "awaits": one.awaits or None,
-        "context": one.context if one.learnt else None,
+        "learnt": one.learnt,
         "reason": one.reason,
         "ended": one.ended_at and one.ended_at.isoformat(),
         "ended_by": one.ended_by,
         "converted": one.converted_at and one.converted_at.isoformat(),
-    }
-
-
-def _as_line(told: Told) -> dict[str, Any]:
-    return {
-        "enrollment": str(told.traveller.id),
-        "version": told.traveller.version_id,
-        "step": told.step,
-        "kind": told.kind,
-        "answer": told.answer,
-        "arm": told.arm,
-        "reason": told.reason,
     }
 
 
@@ -355,7 +434,7 @@ def shown_error(step: str, why: str) -> str:
 _OF_THE_SERVER = ("08", "40", "53", "57")  # no connection, a tie that was lost, no room, going down
 
 
-def _concerns_everybody(error: Exception) -> bool:
+def concerns_everybody(error: Exception) -> bool:
     """Whether the transaction as a whole is lost, and no step is to blame."""
     if isinstance(error, InterfaceError):
         return True

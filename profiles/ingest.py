@@ -15,12 +15,12 @@ from django.db.models import Max
 
 from foundation import strict_json
 from foundation.errors import Invalid
-from foundation.sql import statements
+from foundation.sql import array, statements
 from foundation.wake import wake
 from profiles import calls, catalogue, merging
 from profiles.calls import Arrival, Call, Kind
 from profiles.companies import Companies
-from profiles.erasing import tombstoned
+from profiles.erasing import count_late, tombstoned
 from profiles.identity import LeftOut, Overtaken, People, Person, Trust
 from profiles.models import RejectedEvent, Tombstone
 
@@ -52,6 +52,22 @@ class Ours:
     properties: dict[str, Any]
     occurred_at: datetime
     message_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Alike:
+    """Events of our own that are the same for many but for one property, `subject`: an id, which tells them apart."""
+
+    name: str
+    properties: dict[str, Any]
+    subject: str
+    whose: dict[UUID, UUID]  # the subject's id -> who it is about
+
+    def each(self, now: datetime) -> list[Ours]:
+        return [
+            Ours(whose, self.name, {**self.properties, self.subject: str(id)}, now, f"{self.name}:{id}")
+            for id, whose in self.whose.items()
+        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +131,29 @@ def emit(events: Sequence[Ours], *, now: datetime) -> None:
         if event.profile_id in people
     ]
     _settle(rows, [], now, seen=False)  # it is not they who did it
+
+
+def emit_alike(groups: Sequence[Alike], *, now: datetime) -> None:
+    """Stores events of our own that happen now as `emit` does, each under the id `name:subject`; in one statement."""
+    if not groups:
+        return
+    names = catalogue.intern((group.name for group in groups), now=now)
+    if _sql.rows("share_or_miss", {"ids": [id for group in groups for id in group.whose.values()]}):
+        emit([event for group in groups for event in group.each(now)], now=now)  # somebody was merged meanwhile
+        return
+    rows = [
+        {
+            "prefix": f"{group.name}:",
+            "name": names[group.name],
+            "subject": group.subject,
+            "properties": group.properties,
+            "ids": array(group.whose),
+            "profiles": array(group.whose.values()),
+        }
+        for group in groups
+    ]
+    _sql.run("settle_alike", {"groups": json.dumps(rows), "now": now})
+    wake("journeys.react")
 
 
 def _insisting(work: Callable[[], T]) -> T:
@@ -221,11 +260,14 @@ def _parted(new: Sequence[Call]) -> tuple[list[Call], list[_Refusal]]:
         return list(new), []
     erased = tombstoned({name for call in new if call.occurred_at <= last for name in call.names})
     passed, late = [], []
+    came_late: list[str] = []
     for call in new:
-        if any(name in erased and call.occurred_at <= erased[name] for name in call.names):
+        if names := [name for name in call.names if name in erased and call.occurred_at <= erased[name]]:
             late.append(_Refusal(call.place, _ERASED, None))
+            came_late.append(names[0])
         else:
             passed.append(call)
+    count_late(came_late)
     return passed, late
 
 

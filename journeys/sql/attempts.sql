@@ -2,11 +2,32 @@
 -- The attempts of a kind, the oldest first. Few: one a worker, and what dead workers left.
 SELECT id FROM journeys_attempt WHERE kind = %(kind)s ORDER BY id LIMIT 100;
 
+-- name: claim
+-- Takes those who are due in hand, the longest overdue first, of each journey its share: an attempt, with its lock. Whom
+-- others have in hand, or had when they died, is passed by.
+WITH due AS MATERIALIZED (
+    SELECT e.id
+    FROM unnest(%(journeys)s::bigint[], %(shares)s::int[]) AS s(journey_id, share)
+    CROSS JOIN LATERAL (
+        SELECT e.id FROM journeys_enrollment e
+        WHERE e.journey_id = s.journey_id AND e.state = 'active' AND e.due_at <= %(now)s
+          AND e.id NOT IN (SELECT unnest(a.enrollments) FROM journeys_attempt a)
+        ORDER BY e.due_at
+        LIMIT s.share
+        FOR UPDATE SKIP LOCKED
+    ) AS e
+), made AS (
+    INSERT INTO journeys_attempt (kind, enrollments, tried, times, at)
+    SELECT %(kind)s, array_agg(id), true, 1, clock_timestamp() FROM due HAVING count(*) > 0
+    RETURNING id, cardinality(enrollments) AS people
+)
+SELECT id, people FROM made, LATERAL (SELECT pg_advisory_lock(212992011, (id %% 2147483647)::int)) AS l;
+
 -- name: begin
 -- An attempt, with its lock: it is held before anybody can see it.
 WITH made AS (
     INSERT INTO journeys_attempt (kind, enrollments, tried, times, at)
-    VALUES (%(kind)s, %(enrollments)s::uuid[], true, 1, clock_timestamp())
+    VALUES (%(kind)s, '{}', true, 1, clock_timestamp())
     RETURNING id
 )
 SELECT id FROM made, LATERAL (SELECT pg_advisory_lock(212992011, (id %% 2147483647)::int)) AS l;

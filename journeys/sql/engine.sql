@@ -16,27 +16,15 @@ SELECT j.id, (
 FROM journeys_journey j
 WHERE j.status = 'live';
 
--- name: claim
--- Takes those who are due, the longest overdue first, of each journey its share. Other workers hold the ones skipped.
-SELECT e.*
-FROM unnest(%(journeys)s::bigint[], %(shares)s::int[]) AS s(journey_id, share)
-CROSS JOIN LATERAL (
-    SELECT e.id, e.journey_id, e.version_id, e.profile_id, e.step, e.state, e.due_at, e.awaits, e.entered_at,
-           e.step_entered_at, e.context, e.passed, e.attempts, e.converted_at
-    FROM journeys_enrollment e
-    WHERE e.journey_id = s.journey_id AND e.state = 'active' AND e.due_at <= %(now)s
-    ORDER BY e.due_at
-    LIMIT s.share
-    FOR UPDATE SKIP LOCKED
-) AS e;
-
--- name: claim_these
--- Those of these who are due still, held.
+-- name: in_hand
+-- Those of an attempt who are due still, held.
 SELECT e.id, e.journey_id, e.version_id, e.profile_id, e.step, e.state, e.due_at, e.awaits, e.entered_at,
        e.step_entered_at, e.context, e.passed, e.attempts, e.converted_at
-FROM journeys_enrollment e
+FROM journeys_attempt a
+CROSS JOIN LATERAL unnest(a.enrollments) AS i(id)
+JOIN journeys_enrollment e ON e.id = i.id
 JOIN journeys_journey j ON j.id = e.journey_id
-WHERE e.id = ANY(%(enrollments)s::uuid[]) AND e.state = 'active' AND e.due_at <= %(now)s AND j.status = 'live'
+WHERE a.id = %(attempt)s AND e.state = 'active' AND e.due_at <= %(now)s AND j.status = 'live'
 ORDER BY e.due_at
 FOR UPDATE OF e SKIP LOCKED;
 
@@ -59,6 +47,15 @@ SELECT e.id, e.journey_id, e.version_id, e.profile_id, e.step, e.state, e.due_at
 FROM journeys_enrollment e
 WHERE e.profile_id = ANY(%(profiles)s) AND e.state = 'active'
   AND (%(journey)s::bigint IS NULL OR e.journey_id = %(journey)s::bigint)
+ORDER BY e.id
+FOR UPDATE OF e;
+
+-- name: lock_these
+-- These enrollments of a journey, held in order of id.
+SELECT e.id, e.journey_id, e.version_id, e.profile_id, e.step, e.state, e.due_at, e.awaits, e.entered_at,
+       e.step_entered_at, e.context, e.passed, e.attempts, e.converted_at
+FROM journeys_enrollment e
+WHERE e.id = ANY(%(enrollments)s::uuid[]) AND e.journey_id = %(journey)s
 ORDER BY e.id
 FOR UPDATE OF e;
 
@@ -99,17 +96,18 @@ WHERE e.journey_id = %(journey)s AND e.profile_id = ANY(%(profiles)s)
 GROUP BY e.profile_id;
 
 -- name: move
--- Writes where these people stand now.
+-- Writes where these people stand now; those of whom all of it is the same come as one group.
 UPDATE journeys_enrollment e
 SET step = u.step, state = u.state, due_at = u.due, step_entered_at = u.since, attempts = u.attempts,
     awaits = CASE WHEN u.awaits IS NULL THEN '{}' ELSE ARRAY(SELECT jsonb_array_elements_text(u.awaits)) END,
-    context = coalesce(u.context, e.context), reason = u.reason, ended_at = u.ended, ended_by = u.ended_by,
-    converted_at = u.converted
-FROM jsonb_to_recordset(%(rows)s::jsonb) AS u(
-    id uuid, step text, state text, due timestamptz, since timestamptz, attempts int, awaits jsonb, context jsonb,
+    context = CASE WHEN u.learnt IS NULL THEN e.context ELSE e.context || u.learnt END, reason = u.reason,
+    ended_at = u.ended, ended_by = u.ended_by, converted_at = u.converted
+FROM jsonb_to_recordset(%(groups)s::jsonb) AS u(
+    ids uuid[], step text, state text, due timestamptz, since timestamptz, attempts int, awaits jsonb, learnt jsonb,
     reason text, ended timestamptz, ended_by text, converted timestamptz
 )
-WHERE e.id = u.id;
+CROSS JOIN LATERAL unnest(u.ids) AS i(id)
+WHERE e.id = i.id;
 
 -- name: convert
 -- Marks ended enrollments whose goal was reached after all.
@@ -118,12 +116,13 @@ FROM unnest(%(ids)s::uuid[], %(moments)s::timestamptz[]) AS u(id, at)
 WHERE e.id = u.id AND e.converted_at IS NULL;
 
 -- name: tell
--- Adds to the story of each, in order.
+-- Adds to the story of each, in order; what is the same for many comes as one line.
 INSERT INTO journeys_transition (enrollment_id, version_id, step, kind, answer, arm, at, reason)
-SELECT u.enrollment, u.version, u.step, u.kind, u.answer, u.arm, %(now)s, u.reason
-FROM jsonb_to_recordset(%(rows)s::jsonb) AS u(
-    enrollment uuid, version bigint, step text, kind text, answer text, arm text, reason text
-);
+SELECT i.id, u.version, u.step, u.kind, u.answer, u.arm, %(now)s, u.reason
+FROM jsonb_to_recordset(%(lines)s::jsonb) AS u(
+    ids uuid[], version bigint, step text, kind text, answer text, arm text, reason text
+)
+CROSS JOIN LATERAL unnest(u.ids) AS i(id);
 
 -- name: refuse
 -- Remembers who did not enter, and why: the same cause again is counted, since an event a minute would add a row a minute.

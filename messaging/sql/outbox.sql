@@ -15,6 +15,24 @@ FROM jsonb_to_recordset(%(requests)s::jsonb) AS r(
 ORDER BY r.key
 ON CONFLICT (idempotency_key) DO NOTHING;
 
+-- name: enqueue_for
+-- Queues one message for many: what differs comes in columns. In order of key, as above.
+INSERT INTO messaging_message (
+    id, idempotency_key, profile_id, channel, topic_id, template_id, journey, enrollment, step, variant, context,
+    state, reason, evidence, guardrail, address, sender, message_id, subject, html, text, provider_id,
+    attempts, claims, fence, urgent, priority, due_at, expires_at, queued_at
+)
+SELECT
+    gen_random_uuid(), r.key, r.profile, %(channel)s, %(topic)s, %(template)s, %(journey)s, r.enrollment, %(step)s,
+    coalesce(r.variant, ''), coalesce(r.context, '{}'), 'queued', '', '{}', '', '', '', '', '', '', '', '', 0, 0, 0,
+    %(urgent)s, 0, %(now)s, %(expires)s, %(now)s
+FROM ROWS FROM (
+    unnest(%(profiles)s::uuid[]), unnest(%(enrollments)s::uuid[]), jsonb_array_elements_text(%(keys)s::jsonb),
+    jsonb_array_elements_text(%(variants)s::jsonb), jsonb_array_elements(%(contexts)s::jsonb)
+) AS r(profile, enrollment, key, variant, context)
+ORDER BY r.key
+ON CONFLICT (idempotency_key) DO NOTHING;
+
 -- name: queued_as
 -- Under which id each key is queued.
 SELECT idempotency_key, id FROM messaging_message WHERE idempotency_key = ANY(%(keys)s);

@@ -134,3 +134,44 @@ FULL JOIN jsonb_to_recordset(%(changes)s) AS c(profile uuid, fresh boolean, attr
 -- name: share_people
 -- Those of these people who are there, and stay until the transaction ends.
 SELECT p.id FROM profiles_profile p WHERE p.id = ANY(%(ids)s) ORDER BY p.id FOR KEY SHARE;
+
+-- name: share_or_miss
+-- Has these people stay until the transaction ends, as above; returns those who are not there.
+WITH there AS MATERIALIZED (
+    SELECT p.id FROM profiles_profile p WHERE p.id = ANY(%(ids)s::uuid[]) ORDER BY p.id FOR KEY SHARE
+)
+SELECT id FROM unnest(%(ids)s::uuid[]) AS u(id) EXCEPT SELECT id FROM there;
+
+-- name: settle_alike
+-- Claims the ids of events that are the same for many, and stores and counts those that nobody had, as `settle` does.
+WITH asked AS MATERIALIZED (
+    SELECT row_number() OVER () AS place, g.prefix || i.id AS message, i.profile, g.name,
+        g.properties || jsonb_build_object(g.subject, i.id) AS properties,
+        encode(substr(sha256(convert_to(g.prefix || i.id, 'UTF8')), 1, 16), 'hex')::uuid AS digest
+    FROM jsonb_to_recordset(%(groups)s::jsonb) AS g(
+        prefix text, name integer, subject text, properties jsonb, ids uuid[], profiles uuid[]
+    )
+    CROSS JOIN LATERAL unnest(g.ids, g.profiles) AS i(id, profile)
+), claimed AS (
+    INSERT INTO profiles_claim (id, received_at) SELECT digest, %(now)s FROM asked ORDER BY digest
+    ON CONFLICT DO NOTHING
+    RETURNING id
+), given AS MATERIALIZED (
+    SELECT nextval('profiles_event_id') AS id, o.*
+    FROM (SELECT a.* FROM asked a JOIN claimed c ON c.id = a.digest ORDER BY a.place) AS o
+), stored AS (
+    INSERT INTO profiles_event (id, message_id, profile_id, name_id, occurred_at, received_at, properties)
+    SELECT id, message, profile, name, %(now)s, %(now)s, properties FROM given
+), counted AS (
+    INSERT INTO profiles_eventday AS d (profile_id, name_id, day, n, first_at, last_at)
+    SELECT profile, name, (%(now)s::timestamptz AT TIME ZONE 'UTC')::date, count(*), %(now)s, %(now)s
+    FROM given GROUP BY profile, name
+    ORDER BY profile, name
+    ON CONFLICT (profile_id, name_id, day) DO UPDATE SET
+        n = d.n + excluded.n,
+        first_at = least(d.first_at, excluded.first_at),
+        last_at = greatest(d.last_at, excluded.last_at)
+)
+INSERT INTO profiles_pulse (profile_id, at, cause, names, attributes, events, first_at, last_at)
+SELECT profile, %(now)s, 'event', array_agg(DISTINCT name), '{}', array_agg(id ORDER BY id), %(now)s, %(now)s
+FROM given GROUP BY profile;

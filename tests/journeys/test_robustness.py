@@ -14,7 +14,7 @@ from foundation.errors import Invalid
 from journeys import audit, engine, kinds, walking
 from journeys.answers import Advance, Answer, WaitUntil
 from journeys.kinds import Standing, Step
-from journeys.models import Enrollment, Journey, Transition
+from journeys.models import Attempt, Enrollment, Transition
 from messaging.models import Message
 from profiles.models import Event, Profile
 from tests.journeys.conftest import Person, Stage, branch, send, wait
@@ -203,9 +203,15 @@ def test_a_small_journey_does_not_wait_for_a_big_one(stage: Stage, person: Perso
     stage.does("p0", "paid")
     stage.rest()
     stage.now += timedelta(days=3)
-    assert sorted(one.step for one in engine.claim(stage.now, 4)) == ["pause"] * 4
-    slugs = {Journey.objects.get(pk=one.journey_id).slug for one in engine.claim(stage.now, 4)}
-    assert slugs == {"big", "small"}
+    with transaction.atomic():
+        attempt, people = engine.claim(stage.now, 4)
+    assert attempt is not None and people == 4
+    in_hand = Enrollment.objects.filter(pk__in=Attempt.objects.get(pk=attempt.pk).enrollments)
+    assert {one.journey.slug for one in in_hand} == {"big", "small"}
+    with transaction.atomic():
+        others, _ = engine.claim(stage.now, 4)
+    assert others is not None
+    assert not set(Attempt.objects.get(pk=others.pk).enrollments) & {one.pk for one in in_hand}
 
 
 # ── Two at once ──────────────────────────────────────────────────────────────────────────────────────────────────────
