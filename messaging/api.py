@@ -24,6 +24,11 @@ from staff.rest import Resource
 _SLUG = r"[-\w]+"
 
 
+class TranslationFields(Fields):
+    subject = Text(required=False, allow_blank=True)
+    blocks = serializers.ListField(child=JSONObject())
+
+
 class TemplateFields(Fields):
     slug = serializers.CharField(max_length=100)
     name = Text(max_length=200, required=False, help_text="By default the slug in words.")
@@ -32,6 +37,12 @@ class TemplateFields(Fields):
     subject = Text(source="version.subject", help_text="May hold Liquid.")
     blocks = serializers.ListField(
         source="version.blocks", child=JSONObject(), help_text="What it is built of; docs/messages.md lists the kinds."
+    )
+    translations = serializers.DictField(
+        source="version.said_in_others",
+        child=TranslationFields(),
+        required=False,
+        help_text="What it says in other languages, by tag such as de or pt-br; left out, they stay as they are.",
     )
     reason = Text(write_only=True, required=False, allow_blank=True, help_text="Why it is written, for its history.")
     version = serializers.IntegerField(source="version.number", read_only=True)
@@ -101,6 +112,8 @@ class TemplateView(ListModelMixin, RetrieveModelMixin, Resource):
 def _flat(values: dict[str, Any]) -> dict[str, Any]:
     """As the domain wants it: what hangs under the version and the topic beside the rest."""
     nested = {**values.pop("version", {})}
+    if "said_in_others" in nested:
+        nested["translations"] = nested.pop("said_in_others")
     if "topic" in values:
         nested["topic"] = values.pop("topic")["slug"]
     return {**values, **nested}

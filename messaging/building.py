@@ -15,6 +15,7 @@ import mrml
 
 from foundation.errors import Invalid, Problem
 from foundation.registry import Family
+from messaging import languages
 from messaging.delivery import Form
 from messaging.liquid import Program, Unsayable
 
@@ -220,11 +221,13 @@ def read(blocks: Any, path: str = "blocks", *, nested: bool = False) -> list[Blo
     return found
 
 
-def compile_blocks(blocks: Sequence[Block]) -> Compiled:
+def compile_blocks(blocks: Sequence[Block], language: str = "en") -> Compiled:
     """Compiles a message, with the brand's head and foot around it."""
     write = Writer()
     body = "".join(_section(block.mjml(write)) for block in blocks)
-    page = _PAGE.format(head=_head(write), body=body, foot=_foot(write))
+    page = _PAGE.format(
+        language=language, direction=languages.direction(language), head=_head(write), body=body, foot=_foot(write)
+    )
     html = write.put_back(mrml.to_html(page, render_options=_NO_FONTS).content)
     if len(html) > _LARGEST:
         raise Invalid.at("blocks", f"make a mail of {len(html):,} characters; at most {_LARGEST:,} can be sent")
@@ -232,10 +235,10 @@ def compile_blocks(blocks: Sequence[Block]) -> Compiled:
     return Compiled(html, f"{text}\n\n{_FOOT_TEXT}")
 
 
-def compile_for(form: Form, blocks: Sequence[Block]) -> Compiled:
+def compile_for(form: Form, blocks: Sequence[Block], language: str = "en") -> Compiled:
     """Compiles a message for a channel: a whole mail, its parts alone, or nothing but words."""
     if form.framed:
-        return compile_blocks(blocks)
+        return compile_blocks(blocks, language)
     text = "\n\n".join(part for block in blocks if (part := block.text().strip()))
     if not form.rich:
         return Compiled("", text)
@@ -255,7 +258,8 @@ def unfit(form: Form, label: str, blocks: Sequence[Block], text: str) -> list[Pr
     ]
     length = len(_LIQUID.sub("", text))
     if form.longest is not None and length > form.longest:
-        problems.append(Problem("blocks", f"have {length:,} characters; by {label} at most {form.longest:,} can be said"))
+        most = f"by {label} at most {form.longest:,} can be said"
+        problems.append(Problem("blocks", f"have {length:,} characters; {most}"))
     return problems
 
 
@@ -267,7 +271,7 @@ def _section(content: str) -> str:
 
 # MJML would fetch fonts that it knows from their maker, who would learn of everyone who reads.
 _NO_FONTS = mrml.RenderOptions(fonts={})
-_PAGE = """<mjml lang="en"><mj-head><mj-attributes>
+_PAGE = """<mjml lang="{language}" dir="{direction}"><mj-head><mj-attributes>
 <mj-all font-family="-apple-system, 'Segoe UI', Roboto, Helvetica, Arial, sans-serif" />
 <mj-text font-size="16px" line-height="1.55" color="#1f2937" padding="8px 24px" />
 <mj-section padding="0" background-color="#ffffff" />

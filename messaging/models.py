@@ -1,6 +1,7 @@
 """Templates, the brand they speak with, and the outbox: every message, its state and its reason."""
 
 import uuid
+from typing import Any
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -53,6 +54,9 @@ class TemplateVersion(models.Model):
     options = models.JSONField(
         default=dict, db_default={}, help_text="What was chosen among what the channel offers, such as how it is shown."
     )
+    translations = models.JSONField(
+        default=dict, db_default={}, help_text="By language: subject, blocks, and both compiled. See messaging.languages."
+    )
     html = models.TextField(help_text="Compiled from the blocks, Liquid still in it.")
     text = models.TextField()
     author = models.CharField(max_length=150)
@@ -61,6 +65,14 @@ class TemplateVersion(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["template", "number"], name="one_template_version_a_number")]
+
+    @property
+    def said_in_others(self) -> dict[str, dict[str, Any]]:
+        """What its author wrote in other languages, without what that was compiled to."""
+        return {
+            language: {"subject": said["subject"], "blocks": said["blocks"]}
+            for language, said in self.translations.items()
+        }
 
 
 class MessageState(models.TextChoices):

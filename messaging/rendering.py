@@ -17,8 +17,9 @@ from consent import links, tokens
 from consent.models import Preference, Topic
 from consent.preferences import is_zone
 from consent.visits import language_of
-from messaging import brands, foot, liquid
+from messaging import brands, foot, languages, liquid
 from messaging.delivery import CHANNELS, Envelope, Letter
+from messaging.languages import Said
 from messaging.liquid import Program, Unsayable
 from messaging.models import Brand, Message, TemplateVersion
 from profiles.models import Profile
@@ -53,7 +54,8 @@ class Desk:
         values = values_for(
             profile, topic, channel.key, self.brand, preferences, unsubscribe, message.context, language
         )
-        rendered = fill(version, values, zone_of(profile, preference))
+        said = languages.best(version, (preference.language, profile.locale))
+        rendered = fill(said, values, zone_of(profile, preference))
         longest = channel.form.longest
         if longest is not None and len(rendered.text) > longest:
             raise Unsayable(
@@ -79,20 +81,20 @@ class Desk:
         )
 
 
-def fill(version: TemplateVersion, values: Mapping[str, Any], zone: ZoneInfo) -> Rendered:
+def fill(said: Said | TemplateVersion, values: Mapping[str, Any], zone: ZoneInfo) -> Rendered:
     """The three parts, which share one end; `Unsayable` says which of them cannot be made."""
     end, parts = time.monotonic() + liquid.SECONDS, []
     for name, source, html in (
-        ("subject", version.subject, False),
-        ("HTML", version.html, True),
-        ("text", version.text, False),
+        ("subject", said.subject, False),
+        ("HTML", said.html, True),
+        ("text", said.text, False),
     ):
         try:
             parts.append(_program(source, html).fill(values, zone=zone, ends_at=end))
         except Unsayable as unsayable:
             raise Unsayable(f"The {name} could not be filled in: {unsayable}.") from unsayable
     subject, markup, text = parts
-    return Rendered(_one_line(subject) if version.subject else "", markup, text)
+    return Rendered(_one_line(subject) if said.subject else "", markup, text)
 
 
 @lru_cache(maxsize=512)

@@ -12,7 +12,7 @@ from django.db import transaction
 from consent.models import Topic
 from foundation import registry
 from foundation.errors import Conflict, Invalid, Problem
-from messaging import building
+from messaging import building, languages
 from messaging.delivery import CHANNELS, Form, form_of, label
 from messaging.liquid import Program, Unsayable
 from messaging.models import Template, TemplateVersion
@@ -35,18 +35,20 @@ def save(
     subject: str,
     blocks: Any,
     options: Mapping[str, Any] | None = None,
+    translations: Mapping[str, Any] | None = None,
     reason: str = "",
     upon: int | None = None,
     now: datetime,
 ) -> Template:
     """Makes or changes a template. What it says becomes a new version, unless it says the same as the last one.
 
-    `options` are what the channel offers beside (`Form.options`); without them those of before stay.
+    `options` are what the channel offers beside (`Form.options`); `translations` what is said in other languages, each
+    a subject and blocks by its tag. Without them those of before stay.
     `upon` is the number of the version that was changed (0: there was none); `Overtaken` if another has come since.
     `Invalid` names everything that is wrong with its path (`blocks[2].href`); `Conflict` where the channel of what
     exists would change, since journeys rely on it.
     """
-    found = _check(slug, name, channel, topic, subject, blocks, options)
+    found = _check(slug, name, channel, topic, subject, blocks, options, translations)
     subject = (subject or "").strip()
     with transaction.atomic():
         Template.objects.bulk_create(
@@ -64,8 +66,12 @@ def save(
             raise Overtaken(f"Somebody else saved the template {template.name} meanwhile.")
         renamed = (template.name, template.topic_id, template.archived) != (name.strip(), found.id, False)
         chosen = dict(options) if options is not None else before.options if before else {}
-        if before is None or (before.subject, before.blocks, before.options) != (subject, blocks, chosen):
-            template.version = _version(template, before, subject, blocks, chosen, reason, now)
+        others = (
+            _translated(channel, translations) if translations is not None else before.translations if before else {}
+        )
+        said = (subject, blocks, chosen, others)
+        if before is None or (before.subject, before.blocks, before.options, before.translations) != said:
+            template.version = _version(template, before, subject, blocks, chosen, others, reason, now)
         elif not renamed:
             return template
         template.name, template.topic, template.archived = name.strip(), found, False
@@ -83,6 +89,7 @@ def _version(
     subject: str,
     blocks: Any,
     options: dict[str, Any],
+    translations: dict[str, Any],
     reason: str,
     now: datetime,
 ) -> TemplateVersion:
@@ -93,12 +100,25 @@ def _version(
         subject=subject,
         blocks=blocks,
         options=options,
+        translations=translations,
         html=compiled.html,
         text=compiled.text,
         author=actors.current(),
         reason=reason,
         created_at=now,
     )
+
+
+def _translated(channel: str, translations: Mapping[str, Any]) -> dict[str, Any]:
+    """What is said in each language, compiled."""
+    found = {}
+    for language, said in translations.items():
+        compiled = building.compile_for(form_of(channel), building.read(said["blocks"]), language)
+        subject = (said.get("subject") or "").strip()
+        found[language] = {
+            "subject": subject, "blocks": said["blocks"], "html": compiled.html, "text": compiled.text,
+        }  # fmt: skip
+    return found
 
 
 def archive(slug: str, *, reason: str = "", now: datetime) -> None:
@@ -157,7 +177,14 @@ def known(slugs: Iterable[str]) -> dict[str, tuple[str, str]]:
 
 
 def _check(
-    slug: Any, name: Any, channel: Any, topic: Any, subject: Any, blocks: Any, options: Any = None
+    slug: Any,
+    name: Any,
+    channel: Any,
+    topic: Any,
+    subject: Any,
+    blocks: Any,
+    options: Any = None,
+    translations: Any = None,
 ) -> Topic:
     problems = []
     if not isinstance(slug, str) or not _SLUG.match(slug) or len(slug) > 100:
@@ -167,14 +194,9 @@ def _check(
     if not isinstance(channel, str) or channel not in CHANNELS:
         problems.append(Problem("channel", f"must be one of {', '.join(CHANNELS.keys())}"))
     form = form_of(channel) if isinstance(channel, str) else Form()
-    problems += _check_subject(subject, form, channel)
     problems += _check_options(options, form, channel)
-    try:
-        read = building.read(blocks)
-        said = building.compile_for(form, read).text if not form.framed else ""
-        problems += building.unfit(form, label(str(channel)), read, said)
-    except Invalid as invalid:
-        problems += invalid.problems
+    problems += _check_said(subject, blocks, form, channel)
+    problems += _check_translations(translations, form, channel) if translations is not None else []
     found = Topic.objects.filter(slug=topic, archived=False).first() if isinstance(topic, str) else None
     if found is None:
         problems.append(Problem("topic", f"there is no topic {topic!r}; make it first, or name one that exists"))
@@ -183,6 +205,28 @@ def _check(
     if problems or found is None:
         raise Invalid(problems)
     return found
+
+
+def _check_said(subject: Any, blocks: Any, form: Form, channel: Any) -> list[Problem]:
+    """What is wrong with what is said in one language."""
+    problems = _check_subject(subject, form, channel)
+    try:
+        read = building.read(blocks)
+        said = building.compile_for(form, read).text if not form.framed else ""
+        return [*problems, *building.unfit(form, label(str(channel)), read, said)]
+    except Invalid as invalid:
+        return [*problems, *invalid.problems]
+
+
+def _check_translations(translations: Any, form: Form, channel: Any) -> list[Problem]:
+    problems = list(languages.problems(translations))
+    if problems:
+        return problems
+    return [
+        Problem(f"translations.{language}.{problem.path}", problem.reason)
+        for language, said in translations.items()
+        for problem in _check_said(said.get("subject"), said["blocks"], form, channel)
+    ]
 
 
 def _check_options(options: Any, form: Form, channel: Any) -> list[Problem]:
