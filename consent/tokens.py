@@ -59,6 +59,8 @@ _FIELDS: dict[str, dict[str, _Field]] = {
     "confirm": {"request": _ID, "at": _TIME},
     # Leads on to where a link of a message led when it was sent, for ever; it changes nothing.
     "click": {"message": _ID, "place": _NUMBER},
+    # Says that the picture of a message was fetched, which counts only while the person agrees to that.
+    "open": {"message": _ID},
     # Takes back what was just done: the rows `first` to `last` of a chain.
     "undo": {"subject": _ID, "first": _NUMBER, "last": _NUMBER, "at": _TIME},
 }

@@ -6,23 +6,20 @@ can be seen in what company it came; the judgement rests on what is kept, and ca
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from django.db import transaction
 
 from foundation import wake
-from foundation.sql import statements
-from messaging import outcomes, tracking
+from messaging import agents, outcomes, tracking
+from messaging.agents import AT_ONCE
 from messaging.models import Hit, Link, Message, MessageState
+from messaging.returns import applying, soft
 from profiles import ingest
 
-AT_ONCE = timedelta(seconds=2)
-"""Sooner than that after the mail left nobody has read it, and nobody follows all its links within it."""
-
 _BATCH = 200
-_sql = statements("messaging", "clicks")
 
 
 def record(link: Link, *, method: str, agent: str, now: datetime) -> None:
@@ -32,7 +29,7 @@ def record(link: Link, *, method: str, agent: str, now: datetime) -> None:
     if message.profile_id is None or asked not in tracking.agreed([(message.profile_id, message.channel)]):
         return
     Hit.objects.create(link=link, at=now, method=method[:10], agent=agent.replace("\0", "")[:300])
-    wake.wake("messaging.dispatch")
+    wake.wake("messaging.clicks")
 
 
 def tick(now: datetime) -> int:
@@ -52,12 +49,17 @@ def _judge_some(now: datetime) -> int:
         )
         kinds = kinds_of({hit.link.message_id for hit in hits})
         by_people = [hit for hit in hits if kinds.get(hit.id) == Hit.Kind.HUMAN]
-        ingest.emit([event for hit in by_people if (event := _event(hit))], now=now)
-        if by_people:
-            _sql.run("moved_on", {"ids": sorted({hit.link.message_id for hit in by_people})})
+        tell(by_people, now)
         for kind in Hit.Kind:
             Hit.objects.filter(id__in=[hit.id for hit in hits if kinds.get(hit.id) == kind]).update(kind=kind)
     return len(hits)
+
+
+def tell(hits: Sequence[Hit], now: datetime) -> None:
+    """Tells on what people followed: as events, as their messages' state, and as proof that mail gets there."""
+    ingest.emit([event for hit in hits if (event := _event(hit))], now=now)
+    soft.note([(hit.link.message, True, hit.at) for hit in hits], now)
+    applying.move_on({hit.link.message_id for hit in hits}, MessageState.CLICKED, now)
 
 
 def kinds_of(messages: Collection[UUID]) -> dict[int, Hit.Kind]:
@@ -88,7 +90,10 @@ def told_apart(hits: Sequence[Hit], links: Collection[int], left: datetime | Non
             sweeping |= set(near)
     return [
         Hit.Kind.BOT
-        if hit.method != "GET" or n in sweeping or (left is not None and hit.at < left + AT_ONCE)
+        if hit.method != "GET"
+        or n in sweeping
+        or agents.is_program(hit.agent)
+        or (left is not None and hit.at < left + AT_ONCE)
         else Hit.Kind.HUMAN
         for n, hit in enumerate(hits)
     ]

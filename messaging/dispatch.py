@@ -18,7 +18,7 @@ from django.db import OperationalError, transaction
 from consent import preferences, states
 from consent.models import ConsentState, Topic
 from foundation.sql import statements
-from messaging import judging, lanes, outcomes, tracking
+from messaging import judging, lanes, outcomes, tracking, utm
 from messaging.delivery import CHANNELS, About, Channel, InDoubt, Later, Letter, Line, Outcome, Unreachable
 from messaging.judging import Candidate
 from messaging.liquid import Unsayable
@@ -178,6 +178,7 @@ def _render(candidates: Sequence[Candidate], now: datetime) -> tuple[list[Letter
         except Unsayable as unsayable:
             rest.append(outcomes.failed(one.message, str(unsayable)))
             continue
+        letter = utm.told(letter, one.message.journey or one.message.template.slug)
         if (one.profile.id, one.channel) in tracked:
             letter = tracking.tracked(letter, kept.get(one.id))
         letters.append(letter)

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from foundation.loops import loop
-from messaging import clicks, dispatch
+from messaging import clicks, dispatch, openings
 from messaging.returns import applying, reports
 
 
@@ -21,8 +21,8 @@ def reap(now: datetime) -> int:
 
 @loop("messaging.clicks")
 def tell_clicks(now: datetime) -> int:
-    """Tells the clicks of people from those of programs."""
-    return clicks.tick(now)
+    """Tells the clicks and openings of people from those of programs."""
+    return clicks.tick(now) + openings.tick(now)
 
 
 @loop("messaging.returns")

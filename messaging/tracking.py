@@ -25,6 +25,7 @@ TOPIC = "tracking"
 
 _LONGEST = 4_000
 _HREF = re.compile(r'(<a\b[^>]*?\bhref=")([^"]*)(")', re.IGNORECASE)
+_PICTURE = re.compile(r'<img src="[^"]*/o/v1\.[^"]*" width="1" height="1" alt="" style="display:block">')
 _BAD = re.compile(r"[\x00-\x20\x7f-\uffff\U00010000-\U0010ffff\\]")
 _sql = statements("messaging", "clicks")
 
@@ -58,9 +59,19 @@ def is_safe(address: str) -> bool:
 
 
 def tracked(letter: Letter, known: Mapping[str, int] | None = None) -> Letter:
-    """The letter with its links led past us. Its plain text stays as it is, for people to read."""
+    """The letter with its links led past us, and a picture that we serve. Its plain text stays as it is, for people."""
     html, links = wrapped(letter.html, letter.id, known)
-    return replace(letter, html=html, links=links)
+    return replace(letter, html=_with_picture(html, letter.id) if settings.TRACK_OPENS else html, links=links)
+
+
+def _with_picture(html: str, message: UUID) -> str:
+    before, end, after = html.rpartition("</body>")
+    return f"{before}{_picture(message)}{end}{after}" if end else html
+
+
+def _picture(message: UUID) -> str:
+    address = settings.BASE_URL + reverse("messaging:open", args=[tokens.make("open", message=message)])
+    return f'<img src="{escape(address)}" width="1" height="1" alt="" style="display:block">'
 
 
 def wrapped(html: str, message: UUID, known: Mapping[str, int] | None = None) -> tuple[str, dict[str, int]]:
@@ -91,9 +102,9 @@ def address_of(message: UUID, place: int) -> str:
 
 def shown(message: Message) -> str:
     """The HTML as it was sent, with links that lead straight where they lead: staff who look are no customers."""
-    if f"{settings.BASE_URL}/c/" not in message.html:
-        return message.html
-    html = message.html
+    html = _PICTURE.sub("", message.html)
+    if f"{settings.BASE_URL}/c/" not in html:
+        return html
     for link in message.links.all():
         html = html.replace(escape(address_of(message.id, link.place)), escape(link.destination))
     return html

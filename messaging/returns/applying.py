@@ -297,6 +297,13 @@ def come_to(messages: Iterable[UUID], now: datetime) -> None:
         _sql.run("came_of", {"told": as_json(told), "now": now})
 
 
+def move_on(messages: Iterable[UUID], state: MessageState, now: datetime) -> None:
+    """Moves these on to what a person did with them, by our own eyes; never back."""
+    told = [{"id": id, "state": state, "rank": 1 + _RANKS.index(state), "reason": ""} for id in sorted(messages)]
+    if told:
+        _sql.run("came_of", {"told": as_json(told), "now": now})
+
+
 def _reason(report: Report) -> str:
     why = _WHY.get(Meaning(report.meaning), "")
     said = " ".join(report.said.split())[:300]

@@ -118,7 +118,9 @@ def _statuses(mail: Inbound, part: Part, named: UUID | None) -> Iterator[Told]:
     found = [block for block in _blocks(part) if block.get("Action") or block.get("Final-Recipient")]
     for block in found[:50]:
         status = inbound.header(block, "Status")
-        said = re.sub(r"^\s*(?:smtp|x-[\w-]+)\s*;\s*", "", inbound.header(block, "Diagnostic-Code"), flags=re.IGNORECASE)
+        said = re.sub(
+            r"^\s*(?:smtp|x-[\w-]+)\s*;\s*", "", inbound.header(block, "Diagnostic-Code"), flags=re.IGNORECASE
+        )
         action = inbound.header(block, "Action").split(" ")[0].lower()
         if action not in ("failed", "delayed", "delivered", "relayed", "expanded"):
             action = "failed" if status[:1] in ("4", "5") else "delivered" if status[:1] == "2" else "unknown"
@@ -144,14 +146,20 @@ def _recipient(block: Part) -> str:
 def _is_failure(mail: Inbound) -> bool:
     """Whether a mail without a report is one all the same, as old servers write it."""
     who = parseaddr(mail.header("From"))[1].lower()
-    from_a_server = not mail.sender or who.startswith(("mailer-daemon", "postmaster")) or bool(mail.header("X-Failed-Recipients"))
+    from_a_server = (
+        not mail.sender or who.startswith(("mailer-daemon", "postmaster")) or bool(mail.header("X-Failed-Recipients"))
+    )
     return from_a_server and bool(_FAILED.search(f"{mail.header('Subject')} {_words_of(mail)[:500]}"))
 
 
 def _plain_failure(mail: Inbound, named: UUID) -> Told:
     recipient = _ADDRESS.search(mail.header("X-Failed-Recipients"))
     words = _words_of(mail)
-    kind = "delayed" if re.search(r"delayed|warning|still (?:trying|being)", mail.header("Subject"), re.IGNORECASE) else "failed"
+    kind = (
+        "delayed"
+        if re.search(r"delayed|warning|still (?:trying|being)", mail.header("Subject"), re.IGNORECASE)
+        else "failed"
+    )
     return _base(mail, named, source="dsn", kind=kind, said=words, recipient=recipient[0] if recipient else "")
 
 
@@ -170,7 +178,9 @@ def _feedback(mail: Inbound, part: Part, named: UUID | None) -> Told:
     said = inbound.header(block, "Feedback-Type").lower()
     kind = "complained" if said in _COMPLAINTS else "unsubscribed" if said.startswith("opt-out") else "not-spam"
     mail_from = verp.message_of(parseaddr(inbound.header(block, "Original-Mail-From"))[1])
-    recipients = _ADDRESS.findall(inbound.header(block, "Original-Rcpt-To") or inbound.header(block, "Removal-Recipient"))
+    recipients = _ADDRESS.findall(
+        inbound.header(block, "Original-Rcpt-To") or inbound.header(block, "Removal-Recipient")
+    )
     return _base(
         mail,
         named or mail_from,

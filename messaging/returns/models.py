@@ -35,7 +35,9 @@ class Report(models.Model):
         QUARANTINED = "quarantined", "Not acted on"
 
     id = models.BigAutoField(primary_key=True)
-    key = models.CharField(max_length=64, unique=True, help_text="The same for the same report, however often it comes.")
+    key = models.CharField(
+        max_length=64, unique=True, help_text="The same for the same report, however often it comes."
+    )
     source = models.CharField(max_length=30, help_text="The provider, or the kind of mail that told it.")
     kind = models.CharField(max_length=30, help_text="What they call it.")
     meaning = models.CharField(max_length=15, choices=Meaning)
@@ -66,7 +68,9 @@ class Report(models.Model):
             models.Index(fields=["recipient"], condition=Q(message=None), name="reports_without_a_message"),
         ]
         constraints = [
-            models.CheckConstraint(condition=~Q(state="applied") | Q(message__isnull=False), name="applied_to_a_message")
+            models.CheckConstraint(
+                condition=~Q(state="applied") | Q(message__isnull=False), name="applied_to_a_message"
+            )
         ]
 
     def __str__(self) -> str:

@@ -24,9 +24,7 @@ def note(reached: Iterable[tuple[Message, bool, datetime]], now: datetime) -> No
             continue
         digest = suppression.hash_of(message.address)
         addresses[message.channel, digest] = message.address
-        rows.append(
-            {"channel": message.channel, "address_hash": digest, "message": message.id, "came": came, "at": at}
-        )
+        rows.append({"channel": message.channel, "address_hash": digest, "message": message.id, "came": came, "at": at})
     if not rows:
         return
     _sql.run("reached", {"reached": as_json(rows)})
@@ -34,6 +32,13 @@ def note(reached: Iterable[tuple[Message, bool, datetime]], now: datetime) -> No
     for channel, digest, times, span in _sql.rows("in_vain", {"channels": list(channels), "hashes": list(hashes)}):
         if times >= MOST and span >= OVER:
             said = f"{times} messages in a row could not be delivered, over {span.days} days."
-            suppression.add(channel, addresses[channel, digest], Suppression.Reason.SOFT_BOUNCE, now, Suppression.Scope.ALL, note=said)
+            suppression.add(
+                channel,
+                addresses[channel, digest],
+                Suppression.Reason.SOFT_BOUNCE,
+                now,
+                Suppression.Scope.ALL,
+                note=said,
+            )
         else:
             suppression.lift(channel, addresses[channel, digest], Suppression.Reason.SOFT_BOUNCE)

@@ -85,7 +85,9 @@ def test_bo_02_five_messages_in_vain_over_two_weeks_block_an_address_and_one_tha
     for n in range(5):
         at = now + 4 * n * DAY
         message = handed_over(queue(ada), at)
-        full = Told(source="x", kind="bounced", named=message.id, recipient=ada.email or "", said="552 5.2.2 full", at=at)
+        full = Told(
+            source="x", kind="bounced", named=message.id, recipient=ada.email or "", said="552 5.2.2 full", at=at
+        )
         reports.keep([full, replace(full, kind="deferred", said="452 4.2.2 full")], now=at)
         applying.tick(at)
         assert state_of(message.id).state == "failed"
@@ -209,9 +211,7 @@ def test_pr_04_a_forged_report_silences_nobody(sent: Message, ben: Profile, tell
     assert state_of(sent.id).state == "sent"
 
 
-def test_pr_04_what_was_never_sent_cannot_have_come_back(
-    ada: Profile, write: Any, queue: Any, now: datetime
-) -> None:
+def test_pr_04_what_was_never_sent_cannot_have_come_back(ada: Profile, write: Any, queue: Any, now: datetime) -> None:
     write()
     message = queue(ada)
     reports.keep([Told(source="x", kind="complained", named=message.id, at=now)], now=now)

@@ -257,9 +257,7 @@ def test_bo_05_only_a_complaint_is_one(kind: str, state: str, sent: Message, com
     assert state_of(sent.id).state == state
 
 
-def test_bo_06_to_opt_out_at_the_mailbox_provider_ends_the_topic(
-    sent: Message, ada: Profile, come_in: Any
-) -> None:
+def test_bo_06_to_opt_out_at_the_mailbox_provider_ends_the_topic(sent: Message, ada: Profile, come_in: Any) -> None:
     come_in(arf("opt-out", message_id=sent.message_id))
     assert list(ada.consents.filter(topic="news").values_list("state", flat=True)) == ["denied"]
     assert state_of(sent.id).state == "sent"
@@ -267,7 +265,9 @@ def test_bo_06_to_opt_out_at_the_mailbox_provider_ends_the_topic(
 
 def test_bo_05_an_older_form_of_complaint_is_read(sent: Message, come_in: Any) -> None:
     raw = arf(message_id=sent.message_id).replace(b"Content-Type: message/feedback-report", b"Content-Type: text/plain")
-    raw = raw.replace(b"From: hello@example.com\n", b"X-HmXmrOriginalRecipient: ada@example.com\nFrom: hello@example.com\n")
+    raw = raw.replace(
+        b"From: hello@example.com\n", b"X-HmXmrOriginalRecipient: ada@example.com\nFrom: hello@example.com\n"
+    )
     come_in(raw)
     assert state_of(sent.id).state == "complained"
 

@@ -17,7 +17,11 @@ SAID: list[tuple[str, str, Meaning]] = [
     ("5.1.1", "550 5.1.1 <x@example.com>: Recipient address rejected: User unknown in local recipient table", HARD),
     ("5.1.1", "550 5.1.1 <x@example.com>: Recipient address rejected: User unknown in virtual mailbox table", HARD),
     ("5.0.0", "550 5.1.0 Address rejected", UNKNOWN),
-    ("5.4.4", "Host or domain name not found. Name service error for name=example.invalid type=A: Host not found", SENDER),
+    (
+        "5.4.4",
+        "Host or domain name not found. Name service error for name=example.invalid type=A: Host not found",
+        SENDER,
+    ),
     ("4.4.1", "connect to mx.example.com[192.0.2.1]:25: Connection timed out", FULL),
     ("4.4.7", "delivery temporarily suspended: conversation timed out", FULL),
     ("5.2.2", "552 5.2.2 The email account that you tried to reach is over quota", FULL),

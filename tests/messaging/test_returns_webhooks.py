@@ -94,7 +94,9 @@ def test_pr_02_an_event_that_nobody_can_read_costs_its_neighbours_nothing(sent: 
     assert set(Report.objects.exclude(kind="unknown").values_list("named", flat=True)) == {sent.id}
 
 
-@pytest.mark.parametrize("body", ["", "{", "[]", "null", '"x"', '{"RecordType": 7}', b"\xff\xfe", '{"RecordType": "Delivery"}'])
+@pytest.mark.parametrize(
+    "body", ["", "{", "[]", "null", '"x"', '{"RecordType": 7}', b"\xff\xfe", '{"RecordType": "Delivery"}']
+)
 def test_pr_02_whatever_is_posted_is_kept_or_passed_over_and_never_an_error(body: Any, client: Client) -> None:
     assert post(client, body) == 200
     assert all(report.meaning in Meaning.values for report in Report.objects.all())
