@@ -63,6 +63,7 @@ class Step:
     icon: ClassVar[str] = "circle"
     about: ClassVar[str] = ""  # one line for those who choose among kinds
     fresh: ClassVar[Mapping[str, Any]] = {}  # what a new one begins with; it need not be sound yet
+    one_of: ClassVar[Sequence[str]] = ()  # fields of which it has one and no more
     fields: ClassVar[Sequence[Field]] = ()
     arms_in: ClassVar[Sequence[str]] = ()  # fields that hold an arm, or a list of arms
     without_arms: ClassVar[Collection[str]] = ()  # those of them that may be absent

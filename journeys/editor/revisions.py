@@ -94,7 +94,7 @@ def do(slug: str, edit: Edit, *, upon: int, insist: bool = False, now: datetime)
     with transaction.atomic():
         journey = publishing.hold(slug)
         newest = _head(journey, now)
-        base = newest if upon >= newest.number else _at(journey, upon) or newest
+        base = newest if upon >= newest.number else at(journey, upon) or newest
         mine = edit.apply(base.document)
         found = merging.merge(base.document, mine, newest.document)
         document = found.document
@@ -109,7 +109,8 @@ def do(slug: str, edit: Edit, *, upon: int, insist: bool = False, now: datetime)
         return Outcome(_keep(journey, newest, document, what, Revision.Kind.EDIT, now), merged)
 
 
-def _at(journey: Journey, number: int) -> Revision | None:
+def at(journey: Journey, number: int) -> Revision | None:
+    """A revision by its number; None where it is no longer kept."""
     return journey.revisions.filter(number=number).first()
 
 
@@ -169,7 +170,7 @@ def _back(slug: str, which: str, now: datetime) -> Outcome:
         row = ways(journey).undo if which == "undo" else ways(journey).redo
         if row is None:
             raise Conflict("There is nothing to take back." if which == "undo" else "There is nothing to do again.")
-        before = _at(journey, row.number - 1)
+        before = at(journey, row.number - 1)
         if before is None:
             raise Conflict("That is too long ago to be taken back.")
         found = merging.merge(row.document, before.document, newest.document)

@@ -148,15 +148,15 @@ def paragraph(document: Mapping[str, Any]) -> str:
     entry = document.get("entry") or {}
     starts = [trigger(one) for one in triggers_of(entry)]
     only = f" (only {people(entry['filter'])})" if entry.get("filter") not in (None, {"all": []}) else ""
-    begins = f"When {', or when '.join(starts)}{only}" if starts else "It is not said yet what starts it. Then"
-    told = [begins, *_told(document.get("steps") or [])]
+    told = [f"When {', or when '.join(starts)}{only}" if starts else "", *_told(document.get("steps") or [])]
     ends = []
     if given := document.get("goal"):
         leaves = ", and they leave the journey then" if given.get("exit") is not False else ""
         ends.append(f"The goal: {goal(given)}{leaves}.")
     if document.get("exit") is not None:
         ends.append(f"Whoever is among {people(document['exit'])} leaves.")
-    first = f"{told[0]}, {told[1]}" if len(told) > 1 else f"{told[0]}, nothing happens yet"
+    does = told[1] if len(told) > 1 else "nothing happens yet"
+    first = f"{told[0]}, {does}" if starts else f"It is not said yet what starts it. Then {does}"
     body = [f"{first}.", *(f"{one[:1].upper()}{one[1:]}." for one in told[2:])]
     return " ".join([*body, f"{how_often(entry.get('reentry'))}." if starts else "", *ends]).replace("  ", " ").strip()
 

@@ -20,6 +20,7 @@ class SegmentStep(Step):
     label = "Change a segment"
     icon = "group_add"
     about = "Puts them into a segment that is filled by hand, or takes them out."
+    one_of = ("add", "remove")
     example = {"kind": "segment", "add": "beta"}
     fields = (
         Slug(name="add", label="Put into", of="segment", required=False),

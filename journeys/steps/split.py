@@ -1,5 +1,6 @@
 """Parts people by chance: each person's share is drawn by a hash, and kept, so that nobody is ever moved."""
 
+import json
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,12 +11,14 @@ from typing import Any
 from uuid import UUID
 
 from foundation.errors import Problem
+from foundation.sql import statements
 from journeys.answers import Advance, Answer
 from journeys.fields import Field, Text
 from journeys.kinds import Standing, Step, steps
 from journeys.models import Assignment
 
 BUCKETS = 10_000
+_sql = statements("journeys", "engine")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,8 +52,8 @@ class Split(Step):
         "arms": [{"key": "a", "weight": 50, "steps": []}, {"key": "b", "weight": 50, "steps": []}],
     }
     arms_in = ("arms",)
-    fields = (Text(name="salt", label="Salt", required=False, longest=100),)
-    arm_fields = {"arms": (Weight(name="weight", label="Weight"),)}
+    fields = (Text(name="salt", label="Salt: splits with the same one part people alike", required=False, longest=100),)
+    arm_fields = {"arms": (Weight(name="weight", label="Share"),)}
 
     def prepare(self) -> None:
         self.arms_given = list(self.given["arms"])
@@ -76,20 +79,17 @@ class Split(Step):
         for one in people:
             if arms[one.id] not in known:
                 arms[one.id] = self.drawn(one.journey, one.profile_id)
-        return {id: Advance(arm, "By chance.", {"variant": arm}) for id, arm in arms.items()}
+        answers = {arm: Advance(arm, "By chance.", {"variant": arm}) for arm in set(arms.values())}
+        return {id: answers[arm] for id, arm in arms.items()}
 
     def perform(self, people: Sequence[Standing], at: datetime) -> None:
         # Who has an arm already keeps it, also where a second worker draws at the same moment: the hash is the same.
-        Assignment.objects.bulk_create(
-            [
-                Assignment(
-                    journey=one.journey,
-                    step=self.name,
-                    profile_id=one.profile_id,
-                    arm=self.drawn(one.journey, one.profile_id),
-                    at=at,
-                )
-                for one in sorted(people, key=lambda one: one.profile_id)
-            ],
-            ignore_conflicts=True,
-        )
+        drawn = [(one.profile_id, self.drawn(one.journey, one.profile_id)) for one in people]
+        params = {
+            "journey": people[0].journey,
+            "step": self.name,
+            "profiles": [profile for profile, _ in drawn],
+            "arms": json.dumps([arm for _, arm in drawn]),
+            "at": at,
+        }
+        _sql.run("assign", params)

@@ -67,6 +67,7 @@ class Wait(Step):
     icon = "hourglass_empty"
     about = "Waits for a while, until a time of day, or until a date of theirs."
     fresh = {"for": {"days": 2}}
+    one_of = ("for", "until", "until_date")
     example = {"kind": "wait", "for": {"days": 2}}
     fields = (
         Duration(name="for", label="For", required=False),

@@ -1,9 +1,10 @@
-// The builder: keeps what was typed while an answer was under way, sets the focus after it, and drags.
+// The builder: keeps what was typed while an answer was under way, sets the focus after it, and drags. It may stand in
+// any form of any page, one at a time.
 (() => {
-  const form = () => document.getElementById("segment-form");
+  const form = () => document.getElementById("tree")?.closest("form");
   const said = () => new URLSearchParams(new FormData(form())).toString();
   const byId = (id) => id && document.getElementById(id);
-  const draws = (event) => event.detail.target?.id === "tree";
+  const draws = (event) => event.detail.target?.id === "tree" && !!form();
   const asked = new WeakMap(); // request -> what the form said when it was sent
   let byKey = false; // whether the last thing used was the keyboard
   let waiting = null; // a field whose redrawing waits: {field, timer}
@@ -78,7 +79,7 @@
   });
 
   document.addEventListener("htmx:responseError", (event) => {
-    if (!event.detail.elt.closest("#segment-form")) return;
+    if (!byId("live") || !event.detail.elt.closest("#segment-form")) return;
     byId("live").textContent = "That did not work. Nothing is lost: try again, or reload the page.";
   });
 
@@ -111,7 +112,7 @@
   document.addEventListener("DOMContentLoaded", () => {
     document.querySelector("[data-focus-first]")?.focus();
     // Letters choose in a list; they are no shortcuts of the frame around the page.
-    form().addEventListener("keydown", (event) => {
+    form()?.addEventListener("keydown", (event) => {
       if (event.key.length === 1 && !event.ctrlKey && !event.metaKey) event.stopPropagation();
     });
   });
