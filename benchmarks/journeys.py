@@ -1,9 +1,10 @@
 """How fast people enter a journey and go on in it, next to a worker that takes them one by one, in the same run.
 
-    python -m benchmarks.journeys [--people 20000] [--workers 2] [--profile]
+    python -m benchmarks.journeys [--people 20000] [--workers 2] [--waiting 100000] [--profile]
 
-People enter, wait, part ways by a condition, and get a message. The other way is what a careful hand writes first:
-claim one, decide, update, log, queue the message, commit; psycopg on the same tables, without any of our code.
+People enter, wait, part ways by a condition and by chance, and get a message. The other way is what a careful hand
+writes first: claim one, decide, update, log, queue the message, commit; psycopg on the very same tables, without any of
+our code. Last of all, what a person costs where few wait, and where `--waiting` others do.
 """
 
 import argparse
@@ -21,8 +22,10 @@ from typing import Any
 
 AT = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
 # Times of what the way one by one does. Below this something is wrong; docs say what is usual.
-AT_LEAST = 5.0
+AT_LEAST = 8.0
 ONE_BY_ONE = 1_500
+FLAT = 1.5  # of what a person costs where few wait
+DUE = 5_000
 
 PEOPLE = """
     INSERT INTO profiles_profile (id, external_id, first_seen_at, last_seen_at, attributes, attribute_times, email)
@@ -35,6 +38,19 @@ MEMBERS = """
     INSERT INTO segments_membership (segment_id, profile_id, entered_at, cause)
     SELECT s.id, p.id, %(at)s, 'hand' FROM segments_segment s, profiles_profile p
 """
+# The first people are due, as if they had just waited; beside them others wait, whom nobody needs to know.
+WAITING = """
+    WITH others AS (
+        INSERT INTO journeys_enrollment (id, journey_id, version_id, profile_id, step, state, due_at, awaits,
+            entered_at, step_entered_at, entry_key, exclusive, context, passed, reason, ended_by, attempts)
+        SELECT gen_random_uuid(), j.id, j.version_id, p.id, 'pause', 'active', %(far)s, '{}', %(at)s, %(at)s,
+            'other ' || n, false, '{}', '{}', '', '', 0
+        FROM generate_series(1, %(n)s) n, journeys_journey j, (SELECT min(id::text)::uuid AS id FROM profiles_profile) p
+    )
+    UPDATE journeys_enrollment SET state = 'active', step = 'pause', due_at = entered_at, ended_at = NULL,
+        step_entered_at = entered_at, ended_by = '', reason = ''
+    WHERE id IN (SELECT id FROM journeys_enrollment WHERE due_at IS NULL ORDER BY id LIMIT %(due)s)
+"""
 DOCUMENT = {
     "entry": {"trigger": {"kind": "segment_entered", "slug": "all"}},
     "steps": [
@@ -46,7 +62,14 @@ DOCUMENT = {
                 {
                     "key": "pro",
                     "when": {"kind": "attribute", "name": "plan", "op": "is", "value": "pro"},
-                    "steps": [{"key": "tips", "kind": "message", "channel": "email", "template": "hello"}],
+                    "steps": [
+                        {
+                            "key": "dice",
+                            "kind": "split",
+                            "arms": [{"key": "a", "weight": 50, "steps": []}, {"key": "b", "weight": 50, "steps": []}],
+                        },
+                        {"key": "tips", "kind": "message", "channel": "email", "template": "hello"},
+                    ],
                 },
                 {
                     "key": "rest",
@@ -62,6 +85,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--people", type=int, default=20_000)
     parser.add_argument("--workers", type=int, default=2, help="how many at once, in a second round; 1: no such round")
+    parser.add_argument("--waiting", type=int, default=100_000, help="how many others wait in the last round; 0: none")
     parser.add_argument("--profile", action="store_true", help="print where the time goes")
     options = parser.parse_args()
     with _server():
@@ -70,18 +94,21 @@ def main() -> None:
         from journeys import engine
 
         entering = _rate("enter", options.people, lambda: engine.advance(AT), options.profile)
-        _wait_is_over()
+        _tidy()
         later = AT + timedelta(days=2)
         going_on = _rate("go on", options.people, lambda: engine.advance(later), options.profile)
         _check(options.people)
         print(f"\none by one            {one_by_one:>9,.0f} people/s")
         print(f"entering              {entering:>9,.0f} people/s   {entering / one_by_one:5.1f}")
-        print(f"wait, branch, message {going_on:>9,.0f} people/s   {going_on / one_by_one:5.1f}")
+        print(f"wait, branch, split, message {going_on:>2,.0f} people/s   {going_on / one_by_one:5.1f}")
         if options.workers > 1:
             together = _together(options.workers, options.people)
             print(
                 f"{options.workers} workers at once     {together:>9,.0f} people/s   {together / going_on:5.1f} of one"
             )
+        growth = _growth(options.people, options.waiting) if options.waiting else 1.0
+    if growth > FLAT:
+        sys.exit(f"a person costs {growth:.1f} times as much where {options.waiting:,} others wait")
     if min(going_on, entering) < AT_LEAST * one_by_one:
         sys.exit(f"slower than {AT_LEAST} times the way one by one")
 
@@ -150,20 +177,15 @@ def _one_by_one() -> float:
     import psycopg
     from django.db import connection
 
-    tables = ("journeys_enrollment", "journeys_transition", "messaging_message")
     _owner(
-        *(f"CREATE TABLE bench_{table} (LIKE {table} INCLUDING ALL)" for table in tables),
-        *(f"GRANT ALL ON bench_{table} TO PUBLIC" for table in tables),
-    )
-    _owner(
-        "INSERT INTO bench_journeys_enrollment (id, journey_id, version_id, profile_id, step, state, due_at, awaits,"
+        "INSERT INTO journeys_enrollment (id, journey_id, version_id, profile_id, step, state, due_at, awaits,"
         " entered_at, step_entered_at, entry_key, exclusive, context, passed, reason, ended_by, attempts)"
         " SELECT gen_random_uuid(), j.id, j.version_id, p.id, 'pause', 'active', %(at)s, '{}', %(at)s, %(at)s, p.id,"
         " true, '{}', '{}', '', '', 0 FROM journeys_journey j, (SELECT id FROM profiles_profile LIMIT %(n)s) p",
         at=AT,
         n=ONE_BY_ONE,
     )
-    _owner("ANALYZE bench_journeys_enrollment")
+    _tidy()
     connection.ensure_connection()
     with psycopg.connect(connection.connection.info.dsn) as link:
         template = link.execute("SELECT id, topic_id FROM messaging_template").fetchone()
@@ -175,12 +197,18 @@ def _one_by_one() -> float:
             done += 1
         took = time.perf_counter() - began
     assert done == ONE_BY_ONE
+    _owner(
+        "DELETE FROM journeys_transition",
+        "DELETE FROM journeys_enrollment",
+        "DELETE FROM messaging_message",
+        "VACUUM ANALYZE journeys_enrollment, journeys_transition, messaging_message",
+    )
     return done / took
 
 
 def _take_one(link: Any, template: Any) -> bool:
     one = link.execute(
-        "SELECT id, profile_id, version_id FROM bench_journeys_enrollment WHERE state = 'active' AND due_at <= %s"
+        "SELECT id, profile_id, version_id FROM journeys_enrollment WHERE state = 'active' AND due_at <= %s"
         " ORDER BY due_at LIMIT 1 FOR UPDATE SKIP LOCKED",
         [AT],
     ).fetchone()
@@ -192,19 +220,19 @@ def _take_one(link: Any, template: Any) -> bool:
     ]
     step = "tips" if pro else "help"
     link.execute(
-        "UPDATE bench_journeys_enrollment SET step = %s, state = 'completed', ended_by = 'course', due_at = NULL,"
+        "UPDATE journeys_enrollment SET step = %s, state = 'completed', ended_by = 'course', due_at = NULL,"
         " ended_at = %s, reason = 'They came to the end.' WHERE id = %s",
         [step, AT, id],
     )
     link.execute(
-        "INSERT INTO bench_journeys_transition (enrollment_id, version_id, step, kind, answer, arm, at, reason)"
+        "INSERT INTO journeys_transition (enrollment_id, version_id, step, kind, answer, arm, at, reason)"
         " VALUES (%s, %s, 'pause', 'wait', 'advance', '', %s, 'It is over.'),"
         " (%s, %s, 'fork', 'branch', 'advance', %s, %s, 'So it was.'),"
         " (%s, %s, %s, 'message', 'advance', '', %s, 'Queued.')",
         [id, version, AT, id, version, "pro" if pro else "rest", AT, id, version, step, AT],
     )
     link.execute(
-        "INSERT INTO bench_messaging_message SELECT (jsonb_populate_record(NULL::messaging_message, %s)).*",
+        "INSERT INTO messaging_message SELECT (jsonb_populate_record(NULL::messaging_message, %s)).*",
         [_message(id, profile, template, step)],
     )
     link.commit()
@@ -252,8 +280,9 @@ def _rate(name: str, people: int, run: Callable[[], int], profiled: bool) -> flo
     return people / took
 
 
-def _wait_is_over() -> None:
-    _owner("VACUUM ANALYZE journeys_enrollment")
+def _tidy() -> None:
+    """What autovacuum does in the days that the people wait."""
+    _owner("VACUUM ANALYZE journeys_enrollment", "VACUUM ANALYZE journeys_transition")
 
 
 def _check(people: int) -> None:
@@ -274,6 +303,7 @@ def _together(workers: int, people: int) -> float:
         "DELETE FROM messaging_message",
         "DELETE FROM journeys_transition WHERE answer = 'advance'",
         "DELETE FROM profiles_claim",
+        "DELETE FROM journeys_assignment",
         "UPDATE journeys_enrollment SET state = 'active', step = 'pause', due_at = entered_at, ended_at = NULL,"
         " step_entered_at = entered_at, ended_by = '', reason = ''",
     )
@@ -293,6 +323,28 @@ def _together(workers: int, people: int) -> float:
 
     assert Enrollment.objects.filter(state="completed").count() == people
     return people / took
+
+
+def _growth(people: int, waiting: int) -> float:
+    """How much more a person costs, of `DUE` who are due, where so many others wait than where none does."""
+    from journeys import engine
+
+    later = AT + timedelta(days=10)
+    costs = []
+    for others in (0, waiting):
+        _owner(
+            "DELETE FROM messaging_message",
+            "DELETE FROM journeys_transition WHERE answer = 'advance'",
+            "DELETE FROM profiles_claim",
+            "DELETE FROM journeys_assignment",
+        )
+        _owner(WAITING, at=AT, far=AT + timedelta(days=400), due=DUE, n=others)
+        _owner("VACUUM FULL ANALYZE journeys_enrollment", "VACUUM ANALYZE")
+        began = time.perf_counter()
+        assert engine.advance(later) >= min(DUE, people)
+        costs.append((time.perf_counter() - began) / min(DUE, people) * 1e6)
+    print(f"where {waiting:,} others wait {costs[1]:,.0f} µs a person, where none does {costs[0]:,.0f} µs")
+    return costs[1] / costs[0]
 
 
 def _worker(ready: Any) -> None:

@@ -52,8 +52,8 @@ def _holds_ids(value: Any) -> bool:
 
 
 def array(ids: Iterable[UUID]) -> str:
-    """Ids as the text of an array: PostgreSQL reads a thousand so in a tenth of the time that psycopg writes them in."""
-    return f"{{{','.join(['%032x' % id.int for id in ids])}}}"
+    """Ids as the text of an array, which is written ten times as fast as psycopg writes a list of them."""
+    return f"{{{','.join([f'{id.int:032x}' for id in ids])}}}"
 
 
 def array_of_moments(moments: Iterable[datetime | None]) -> str:

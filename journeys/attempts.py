@@ -31,7 +31,7 @@ def orphan() -> Attempt | None:
 
 
 def claim(shares: Mapping[int, int], now: datetime) -> tuple[Attempt | None, int]:
-    """Takes so many of each journey who are due in hand, and says how many that are. To be committed before the work."""
+    """Takes so many of each journey who are due in hand; how many that are. To be committed before the work begins."""
     params = {"kind": Attempt.Kind.ADVANCE, "journeys": list(shares), "shares": list(shares.values()), "now": now}
     for id, people in _sql.rows("claim", params):
         return Attempt(id=id, kind=Attempt.Kind.ADVANCE), people

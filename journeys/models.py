@@ -7,6 +7,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 
+from foundation.sql import statements
 from profiles.models import Profile
 from staff.models import Team
 
@@ -221,8 +222,8 @@ class Assignment(models.Model):
     @classmethod
     def of(cls, journey: str, step: str, profile_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, str]:
         """The arms of these people at a split, of those who have one."""
-        rows = cls.objects.filter(journey=journey, step=step, profile_id__in=profile_ids)
-        return dict(rows.values_list("profile_id", "arm"))
+        params = {"journey": journey, "step": step, "profiles": list(profile_ids)}
+        return dict(statements("journeys", "engine").rows("assigned", params))
 
 
 class Task(models.Model):

@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import InterfaceError, OperationalError, transaction
+from django.db.models import Q
 
 from foundation.errors import Refused
 from foundation.sql import array, statements
@@ -91,7 +92,8 @@ class Walk:
 
     @classmethod
     def at(cls, now: datetime) -> "Walk":
-        journeys = list(Journey.objects.values_list("id", "slug", "status", "carrying__isnull"))
+        rows = Journey.objects.annotate(still=Q(carrying__isnull=True))
+        journeys = list(rows.values_list("id", "slug", "status", "still"))
         live = frozenset(id for id, _, status, still in journeys if status == Journey.Status.LIVE and still)
         return cls(now, {id: slug for id, slug, *_ in journeys}, live)
 
@@ -300,7 +302,7 @@ class Walk:
         self.emit(one, "$journey_entered", reason)
 
     def flush(self) -> None:
-        """Writes where everybody stands and what is told of it: a statement each, and of whom the same is said, once."""
+        """Writes where everybody stands and what is told of it, a statement each; what is the same for many, once."""
         if self.moved:
             _sql.run("move", {"groups": json.dumps(_alike(self.moved.values()))})
         if self.converted:
@@ -356,7 +358,7 @@ def _once_more(one: Traveller, event: ingest.Alike, now: datetime) -> ingest.Our
 
 
 class Story:
-    """Transitions to be written. What is the same for many is one line, with their ids; everybody's own stay in order."""
+    """Transitions to be written: what is the same for many is a line with their ids. Everybody's own stay in order."""
 
     def __init__(self) -> None:
         self.lines: list[tuple[_Line, list[UUID]]] = []

@@ -59,7 +59,7 @@ def enqueue(requests: Sequence[Request], *, now: datetime) -> list[UUID]:
 
 
 class To(NamedTuple):
-    """Somebody among many who are sent the same. `key` makes the message the same one, however often it is asked for."""
+    """Somebody among many who are sent the same; `key` makes it the same message, however often it is asked for."""
 
     key: str
     profile_id: UUID

@@ -14,7 +14,7 @@ SELECT j.id, (
     ) AS due
 )
 FROM journeys_journey j
-WHERE j.status = 'live';
+WHERE j.status = 'live' AND j.carrying IS NULL;
 
 -- name: in_hand
 -- Those of an attempt who are due still, held.
@@ -25,6 +25,7 @@ CROSS JOIN LATERAL unnest(a.enrollments) AS i(id)
 JOIN journeys_enrollment e ON e.id = i.id
 JOIN journeys_journey j ON j.id = e.journey_id
 WHERE a.id = %(attempt)s AND e.state = 'active' AND e.due_at <= %(now)s AND j.status = 'live'
+  AND j.carrying IS NULL
 ORDER BY e.due_at
 FOR UPDATE OF e SKIP LOCKED;
 
@@ -144,6 +145,19 @@ WHERE s.slug = ANY(%(slugs)s::text[]) AND m.entered_at <= %(since)s
   AND (%(after)s::uuid IS NULL OR m.profile_id > %(after)s::uuid)
 ORDER BY m.profile_id, m.entered_at, s.slug
 LIMIT %(limit)s;
+
+-- name: assigned
+-- The arms of a split that these people have been given before.
+SELECT profile_id, arm FROM journeys_assignment
+WHERE journey = %(journey)s AND step = %(step)s AND profile_id = ANY(%(profiles)s::uuid[]);
+
+-- name: assign
+-- Keeps the arms that were drawn; in order of person, so that two who draw for the same wait in no circle.
+INSERT INTO journeys_assignment (journey, step, profile_id, arm, at)
+SELECT %(journey)s, %(step)s, a.profile, a.arm, %(at)s
+FROM ROWS FROM (unnest(%(profiles)s::uuid[]), jsonb_array_elements_text(%(arms)s::jsonb)) AS a(profile, arm)
+ORDER BY a.profile
+ON CONFLICT DO NOTHING;
 
 -- name: last_done
 -- When each of these last did something of these names, after they entered and up to a moment.
