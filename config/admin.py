@@ -39,6 +39,7 @@ _MENU = (
         (
             ("Outbox", "outbox", "messaging_message"),
             ("Templates", "draft", "messaging_template"),
+            ("Channels", "cell_tower", "messaging_channelsettings"),
             ("Limits", "speed", "messaging_limits"),
             ("Ways out", "alt_route", "messaging_lane"),
             ("Paces", "shutter_speed", "messaging_pace"),
@@ -65,6 +66,7 @@ _MENU = (
             ("Roles", "admin_panel_settings", "auth_group"),
             ("Teams", "groups", "staff_team"),
             ("Keys", "key", "staff_key"),
+            ("Webhooks", "webhook", "profiles_endpoint"),
             ("Audit trail", "policy", "staff_auditentry"),
             ("Scheduled work", "schedule", "django_celery_beat_periodictask"),
         ),

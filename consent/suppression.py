@@ -27,7 +27,7 @@ def normalised(address: str) -> str:
     """
     text = "".join(unicodedata.normalize("NFKC", address).split())
     if _PHONE.fullmatch(text):
-        return re.sub(r"[^\d+]", "", text)
+        return re.sub(r"\A00", "+", re.sub(r"[^\d+]", "", text))
     text = unicodedata.normalize("NFKC", text.casefold())
     local, at, domain = text.rpartition("@")
     return local + at + _ascii(domain.rstrip(".")) if at else text

@@ -19,6 +19,9 @@ _CHANNELS = {
     "sms": gettext_noop("Text message"),
     "in_app": gettext_noop("In the app"),
     "web_push": gettext_noop("Browser notification"),
+    "webhook": gettext_noop("Another service"),
+    "task": gettext_noop("Somebody of our team"),
+    "chat": gettext_noop("A word to our team"),
 }
 
 

@@ -1,7 +1,8 @@
 """Handing over through Apprise: which addresses of providers are taken, and what is known after it said yes or no.
 
-Apprise tells in its answer only whether all went well, and why not in its log. That is read here, in this thread alone:
-a provider's code is a definite answer, a connection that was never made a definite no for now, and all else is in doubt.
+Apprise tells in its answer only whether all went well, and why not in its log. That is read here, in this thread
+alone: a provider's code is a definite answer, a connection that was never made a definite no for now, and all else is
+in doubt.
 """
 
 import logging

@@ -209,6 +209,10 @@ class Channel(ABC):
         """What goes with a message beside what is said."""
         return {}
 
+    def copied(self) -> list[tuple[str, str, str]]:
+        """What developers copy into other systems for it: what it is, the text itself, and what to do with it."""
+        return []
+
     def hints(self, text: str, *, transactional: bool) -> list[str]:
         """What whoever writes this had better mind, a sentence each."""
         return []

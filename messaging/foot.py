@@ -42,7 +42,7 @@ FEET = {
             _Basis.LEGAL_OBLIGATION: "Sie bekommen dies von {brand}, weil das Gesetz verlangt, dass {brand} es Ihnen mitteilt: {topic}.",
             _Basis.LEGITIMATE_INTEREST: "Sie bekommen dies von {brand}, weil Sie {brand} nutzen und es um {topic} geht.",
         },
-        {"email": "E-Mail"},
+        {"email": "E-Mail", "sms": "SMS", "in_app": "In-App-Nachricht", "web_push": "Browser-Mitteilung"},
     ),
     "es": Foot(
         "Elija lo que recibe",
@@ -54,7 +54,12 @@ FEET = {
             _Basis.LEGAL_OBLIGATION: "Recibe esto de {brand} porque la ley exige que {brand} se lo comunique: {topic}.",
             _Basis.LEGITIMATE_INTEREST: "Recibe esto de {brand} porque usa {brand} y se trata de {topic}.",
         },
-        {"email": "correo electrónico"},
+        {
+            "email": "correo electrónico",
+            "sms": "SMS",
+            "in_app": "mensaje en la aplicación",
+            "web_push": "aviso del navegador",
+        },
     ),
     "fr": Foot(
         "Choisissez ce que vous recevez",
@@ -66,7 +71,12 @@ FEET = {
             _Basis.LEGAL_OBLIGATION: "Vous recevez ceci de {brand} parce que la loi demande à {brand} de vous le dire : {topic}.",
             _Basis.LEGITIMATE_INTEREST: "Vous recevez ceci de {brand} parce que vous utilisez {brand} et qu'il s'agit de {topic}.",
         },
-        {"email": "e-mail"},
+        {
+            "email": "e-mail",
+            "sms": "SMS",
+            "in_app": "message dans l’application",
+            "web_push": "notification du navigateur",
+        },
     ),
 }
 

@@ -1,4 +1,4 @@
-"""Browsers that may be notified: registered by whoever is signed in there, forgotten when they are gone (RFC 8030, 8291)."""
+"""Browsers that may be notified: registered by whoever is signed in there, forgotten when they are gone."""
 
 import base64
 import binascii
@@ -41,7 +41,7 @@ def public_key() -> str:
 
 
 def register(profile: Profile, user: str, given: Mapping[str, Any], *, agent: str, now: datetime) -> None:
-    """Keeps a browser's subscription, as the Push API's `toJSON()` has it. It belongs to whoever is signed in there last."""
+    """Keeps a browser's subscription, as `toJSON()` has it. It belongs to whoever is signed in there last."""
     endpoint, keys = given.get("endpoint"), given.get("keys")
     keys = keys if isinstance(keys, dict) else {}
     problems = []

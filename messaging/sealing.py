@@ -1,4 +1,4 @@
-"""Secrets of others that we must be able to use, such as a provider's password: kept so that the database tells nothing.
+"""Secrets of others that we must be able to use, such as a provider's password: the database alone tells nothing.
 
 Sealed with a key that follows from LINK_KEYS: the last one seals, all of them open, so that keys may be rotated.
 """

@@ -1,4 +1,4 @@
-"""How channels are set up: what staff say of them, secrets that nobody is shown again, and tests. The only writer of it."""
+"""How channels are set up: what staff say of them, secrets that nobody is shown again, and tests. Their only writer."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -164,7 +164,7 @@ def _make(key: str, name: str, *, again: bool, now: datetime | None) -> str:
 
 # ── Whether it works ─────────────────────────────────────────────────────────────────────────────────────────────────
 def test(key: str, to: str, *, now: datetime) -> None:
-    """Sends a few words by the channel, to nobody of ours; `Conflict` with a sentence where that does not go through."""
+    """Sends a few words by the channel; `Conflict` with a sentence where that does not go through."""
     channel = CHANNELS[key]
     to = to.strip() or ("" if channel.test_to else "test")
     if not channel().takes(to):

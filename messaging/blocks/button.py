@@ -20,7 +20,8 @@ class Button(Block):
         )
 
     def web(self, write: Writer) -> str:
-        return f'<p><a class="button" href="{write.href(self.values["href"])}">{write.plain(self.values["text"])}</a></p>'
+        href, words = write.href(self.values["href"]), write.plain(self.values["text"])
+        return f'<p><a class="button" href="{href}">{words}</a></p>'
 
     def text(self) -> str:
         return f"{self.values['text']}: {self.values['href'].strip()}"

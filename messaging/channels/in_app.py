@@ -5,7 +5,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 
+from django.conf import settings
 from django.db import DatabaseError
+from django.urls import reverse
 
 from foundation import clock
 from messaging import wiring
@@ -78,6 +80,11 @@ class InApp(Channel):
 
     def address(self, profile: Profile) -> str:
         return profile.external_id or ""
+
+    def copied(self) -> list[tuple[str, str, str]]:
+        address = settings.BASE_URL + reverse("messaging:in_app_script")
+        tag = f'<script src="{address}" data-user="USER ID" data-signature="SIGNATURE" defer></script>'
+        return [("Script", tag, "On every page of your site; your server fills in who is signed in, and signs for it.")]
 
     @contextmanager
     def line(self) -> Iterator[Line]:

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from urllib.parse import urlsplit
 from uuid import UUID
 
+from django.conf import settings
+from django.urls import reverse
 from py_vapid import Vapid02
 from pywebpush import WebPusher
 
@@ -53,6 +55,12 @@ class WebPush(Channel):
         """Their id, since a message goes to all of their browsers."""
         reached = push.reached([profile.id for profile in profiles])
         return {one.id: (one.external_id or "") if one.id in reached else "" for one in profiles}
+
+    def copied(self) -> list[tuple[str, str, str]]:
+        line = f'importScripts("{settings.BASE_URL}{reverse("messaging:in_app_worker")}");'
+        return [
+            ("Service worker", line, "The file /cairn-worker.js of your site, or a line of the worker that you have.")
+        ]
 
     @contextmanager
     def line(self) -> Iterator[Line]:

@@ -1,4 +1,4 @@
-"""Inboxes: what lies in them, and what their owners did with it, which comes back as events. The only writer of them."""
+"""Inboxes: what lies in them, and what their owners did with it, which comes back as events. Their only writer."""
 
 import hashlib
 from collections.abc import Sequence

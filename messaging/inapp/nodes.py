@@ -1,4 +1,4 @@
-"""HTML as a tree that a page can build elements of: nothing is in it but what stands here, whatever the HTML says (XS-03).
+"""HTML as a tree that a page can build elements of, with nothing in it but what stands here (XS-03).
 
 A node is a text, or `[tag, attributes, children]`. What is sent so is never read as HTML again.
 """

@@ -87,8 +87,8 @@
 
   const draw = () => {
     const { words, brand } = state;
-    host.lang = state.language;
-    host.style.setProperty("--colour", brand.colour); host.style.setProperty("--ink", brand.ink);
+    root.lang = state.language;
+    root.style.setProperty("--colour", brand.colour); root.style.setProperty("--ink", brand.ink);
     if (!part(".root") && who.bell !== "none") {
       root.append(make("div", { class: who.placed ? "root placed" : "root" },
         make("button", { class: "bell", type: "button", "aria-expanded": "false", "aria-controls": "panel", onclick: toggle }, bellShape(), make("span", { class: "count", "aria-hidden": "true", hidden: true })),
@@ -109,7 +109,7 @@
   };
 
   const list = () => {
-    const { words, messages } = state, panel = part(".panel"), inside = root.activeElement;
+    const { words, messages } = state, panel = part(".panel"), inside = root.getRootNode().activeElement;
     const focus = inside && panel.contains(inside) ? inside.dataset.key : "";
     panel.replaceChildren(
       make("div", { class: "bar" }, make("h2", {}, words.messages),
@@ -199,8 +199,9 @@
     sheet.replaceSync(await style.text());
     if (mine !== who) return;
     host = make("div", { "data-cairn": true });
-    root = host.attachShadow({ mode: "open" });
-    root.adoptedStyleSheets = [sheet];
+    const tree = host.attachShadow({ mode: "open" });
+    tree.adoptedStyleSheets = [sheet];
+    tree.append(root = make("div", { class: "cairn" }));
     (place || document.body).append(host);
     timer = setInterval(refresh, EVERY);
     document.addEventListener("visibilitychange", refresh);
