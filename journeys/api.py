@@ -17,7 +17,7 @@ from rest_framework.response import Response
 from foundation import wording
 from foundation.errors import Conflict, Invalid
 from foundation.rest import Fields, JSONObject, Moment, Text
-from journeys import backtesting, explaining, publishing, simulating, starting, work
+from journeys import backtesting, explaining, following, publishing, simulating, starting, work
 from journeys.api_people import OfPeople
 from journeys.api_playing import BacktestFields, FoundFields, PlayedFields, SimulateFields, shown
 from journeys.models import Enrollment, EnrollmentState, Journey, Refusal, Task
@@ -47,7 +47,33 @@ class JourneyFilters(Fields):
     status = serializers.ChoiceField(Journey.Status.choices, required=False)
 
 
+class ChoiceFields(Fields):
+    """What becomes of those who stand on a step."""
+
+    step = Text(help_text="The step that they stand on.")
+    version = serializers.IntegerField(required=False, help_text="Of this version alone.")
+    do = serializers.ChoiceField(following.WAYS)
+    to = Text(required=False, help_text="Where they are moved: a step of the new version.")
+
+
+class GroupFields(Fields):
+    version = serializers.IntegerField()
+    step = serializers.CharField()
+    name = serializers.CharField(help_text="What happens at the step.")
+    people = serializers.IntegerField()
+    change = serializers.CharField(help_text="What the new version means for them.")
+    must_choose = serializers.BooleanField(help_text="Whether the plan has to say what becomes of them.")
+    default = serializers.CharField(help_text="What becomes of them where the plan says nothing.")
+    choices = serializers.ListField(child=serializers.ChoiceField(following.WAYS))
+
+
+class PlanFields(Fields):
+    groups = GroupFields(many=True)
+    members = serializers.IntegerField(help_text="How many are in the trigger's segment, and could enter now.")
+
+
 class PublishFields(Fields):
+    plan = ChoiceFields(many=True, required=False, help_text="What becomes of those on the way, group by group.")
     include_members = serializers.BooleanField(
         required=False, default=False, help_text="Whether those in the trigger's segment enter now."
     )
@@ -165,6 +191,13 @@ class JourneyView(OfPeople, ListModelMixin, RetrieveModelMixin, Resource):
         find(slug)
         publishing.publish(slug, **self.taken(PublishFields), now=self.now)
         return self.shown(find(slug))
+
+    @extend_schema(responses={200: PlanFields})
+    @action(detail=True, methods=["get"], url_path="publish/plan", pagination_class=None)
+    def plan(self, request: Request, slug: str) -> Response:
+        """Who is on the way, group by group, and what publishing the draft would mean for them."""
+        find(slug)
+        return Response(PlanFields(publishing.plan(slug)).data)
 
     @extend_schema(request=ReasonFields, responses=JourneyFields)
     @action(detail=True, methods=["post"])

@@ -12,7 +12,7 @@ from uuid import UUID
 from django.db import transaction
 
 from foundation.sql import statements
-from journeys import attempts, ending, entering, names, rounds
+from journeys import attempts, ending, entering, following, names, rounds
 from journeys.kinds import Happened
 from journeys.matching import ANYTHING, Renames
 from journeys.models import Attempt, Ending, Journey
@@ -246,6 +246,7 @@ def _alone(step: Callable[[datetime], int]) -> Callable[[datetime], int]:
 # Whoever has come to the end may enter again, so that those on the way go first.
 _STEPS = (
     _alone(_end_stopped),
+    _alone(following.carry_on),
     _advance,
     _alone(rounds.plan),
     _alone(rounds.start_dated),

@@ -1,26 +1,26 @@
 """Drafts, versions and the state of journeys: the only writer of both. Published means immutable."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Count, Max
+from django.db.models import Max
 
 from foundation.errors import Conflict, Invalid, Problem
 from foundation.sql import statements
 from foundation.wake import wake
 from foundation.wording import plural
-from journeys import documents, kinds, rounds
+from journeys import documents, following, kinds, rounds
 from journeys import program as programs
 from journeys.models import Enrollment, EnrollmentState, Journey, JourneyVersion
+from segments.models import Membership
 from staff import actors, audit
 
 _sql = statements("journeys", "publishing")
 _SLUG = re.compile(r"[a-z0-9]+(?:[-_][a-z0-9]+)*\Z")
-RAMP = 1_000
-"""How many people a minute go on, of those whom a pause or a changed wait made late: no burst."""
 
 
 def get(slug: str) -> Journey:
@@ -153,11 +153,19 @@ def hold(slug: str) -> Journey:
 
 
 # ── Publishing ───────────────────────────────────────────────────────────────────────────────────────────────────────
-def publish(slug: str, *, include_members: bool = False, reason: str = "", now: datetime) -> JourneyVersion:
+def publish(
+    slug: str,
+    *,
+    include_members: bool = False,
+    plan: Sequence[Mapping[str, Any]] = (),
+    reason: str = "",
+    now: datetime,
+) -> JourneyVersion:
     """Freezes the draft, compiles it and makes it what people enter; who is on the way follows from where they stand.
 
-    `Conflict` where a step on which people stand is gone, or has become another kind of step. `include_members` also
-    enters those who are in the segment of the trigger now. Without a draft it publishes what is published: nothing
+    `plan` says what becomes of groups of them otherwise (see `following`). `Conflict` where a step on which people
+    stand is gone, or has become another kind of step, and the plan says nothing of them. `include_members` also enters
+    those who are in the segment of the trigger now. Without a draft it publishes what is published: nothing
     changes, but that a stopped journey is live again. A paused one stays paused.
     """
     with transaction.atomic():
@@ -168,7 +176,7 @@ def publish(slug: str, *, include_members: bool = False, reason: str = "", now: 
         _may_restart(journey)
         if version.published_at is None:
             _freeze(version, now)
-            _follow(journey, version, now)
+            following.begin(journey, version, plan, now)
         elif journey.status in (Journey.Status.LIVE, Journey.Status.PAUSED) and not include_members:
             return version
         journey.version, journey.watched_since = version, now
@@ -177,14 +185,46 @@ def publish(slug: str, *, include_members: bool = False, reason: str = "", now: 
         if include_members:
             journey.entering_after = now if members(version.document) else None
             journey.entered_up_to = None
-        journey.save(update_fields=["version", "status", "watched_since", "entering_after", "entered_up_to"])
+        journey.save(
+            update_fields=["version", "status", "watched_since", "entering_after", "entered_up_to", "carrying"]
+        )
         rounds.keep(journey, version.document, now)
         summary = f"Published the journey {journey.name} (version {version.number})."
         audit.record(
-            "publish", "journey", slug, summary, version=version.number, reason=reason, include_members=include_members
+            "publish",
+            "journey",
+            slug,
+            summary,
+            version=version.number,
+            reason=reason,
+            include_members=include_members,
+            plan=[dict(choice) for choice in plan],
         )
         wake("journeys.advance")
     return version
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What publishing the draft would mean."""
+
+    groups: list[following.Group]
+    """Those on the way, by where they stand."""
+    members: int
+    """How many are in the segments of the triggers, and could enter with the launch."""
+
+
+def plan(slug: str) -> Plan:
+    """What publishing the draft would mean for those on the way; `Conflict` where there is nothing to publish."""
+    journey = get(slug)
+    version = draft_of(journey) or journey.version
+    if version is None:
+        raise Conflict(f"The journey {journey.name} has no draft to publish.")
+    flaws = documents.flaws(version.document)
+    if flaws:
+        raise Invalid([Problem(f"document.{flaw.path}".rstrip("."), flaw.reason) for flaw in flaws])
+    rows = Membership.objects.filter(segment__slug__in=members(version.document))
+    return Plan(following.groups(journey, version), rows.values("profile").distinct().count())
 
 
 def members(document: Mapping[str, Any]) -> set[str]:
@@ -253,35 +293,6 @@ def _way_back(first: str, slug: str, known: Mapping[str, Mapping[str, str]]) -> 
     return None
 
 
-def _follow(journey: Journey, version: JourneyVersion, now: datetime) -> None:
-    """Takes those on the way along. Steps that they passed never run again, and steps behind them never run at all."""
-    standing = (
-        Enrollment.objects.filter(journey=journey, state=EnrollmentState.ACTIVE)
-        .exclude(version=version)
-        .values_list("version", "step")
-        .annotate(n=Count("id"))
-    )
-    groups = list(standing)
-    if not groups:
-        return
-    steps = (version.program or {})["steps"]
-    before = {
-        old.pk: (old.program or {})["steps"] for old in JourneyVersion.objects.filter(pk__in={g[0] for g in groups})
-    }
-    gone = [
-        f"{step} ({plural(n, 'person', 'people')})"
-        for old, step, n in sorted(groups)
-        if step not in steps or steps[step]["kind"] != before[old][step]["kind"]
-    ]
-    if gone:
-        raise Conflict(
-            f"People stand on steps that the new version does not have, or has as another kind: {', '.join(gone)}."
-            " Keep those steps until everybody has passed them."
-        )
-    changed = sorted({step for old, step, _ in groups if steps[step]["given"] != before[old][step]["given"]})
-    _sql.run("follow", {"journey": journey.pk, "version": version.pk, "now": now, "changed": changed, "ramp": RAMP})
-
-
 # ── Pausing, resuming, stopping ──────────────────────────────────────────────────────────────────────────────────────
 def pause(slug: str, *, reason: str = "", by_itself: bool = False, now: datetime) -> Journey:
     """Nobody enters, nobody goes on and nothing is sent until `resume`; goals and exits still count.
@@ -314,7 +325,7 @@ def resume(slug: str, *, shift: bool = False, reason: str = "", now: datetime) -
         if shift:
             _sql.run("shift", {"journey": journey.pk, "length": length})
         else:
-            _sql.run("catch_up", {"journey": journey.pk, "now": now, "ramp": RAMP})
+            _sql.run("catch_up", {"journey": journey.pk, "now": now, "ramp": following.RAMP})
         audit.record("resume", "journey", slug, f"Resumed the journey {journey.name}.", reason=reason, shift=shift)
         wake("journeys.advance")
     return journey
@@ -327,8 +338,8 @@ def stop(slug: str, *, reason: str = "", now: datetime) -> Journey:
         if journey.status not in (Journey.Status.LIVE, Journey.Status.PAUSED):
             raise Conflict(f"The journey {journey.name} is {_said(journey)}; only one that runs can be stopped.")
         journey.status, journey.paused_at, journey.entering_after = Journey.Status.STOPPED, None, None
-        journey.paused_because = ""
-        journey.save(update_fields=["status", "paused_at", "paused_because", "entering_after"])
+        journey.paused_because, journey.carrying = "", None
+        journey.save(update_fields=["status", "paused_at", "paused_because", "entering_after", "carrying"])
         rounds.drop(journey)
         audit.record("stop", "journey", slug, f"Stopped the journey {journey.name}.", reason=reason)
         wake("journeys.advance")

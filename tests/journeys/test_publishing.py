@@ -7,7 +7,7 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from foundation.errors import Conflict, Invalid
-from journeys import engine, publishing, starting
+from journeys import engine, following, publishing, starting
 from journeys.models import Enrollment, Journey, JourneyVersion
 from profiles.models import Profile
 from segments import definitions
@@ -138,7 +138,7 @@ def test_a_changed_wait_counts_from_when_the_step_was_entered(stage: Stage, ada:
 
 
 def test_those_made_late_by_a_change_go_on_at_a_ramp(stage: Stage, person: Person, monkeypatch: Any) -> None:
-    monkeypatch.setattr(publishing, "RAMP", 2)
+    monkeypatch.setattr(following, "RAMP", 2)
     stage.journey(wait("pause", days=9), send("bye"))
     for n in range(5):
         stage.does(person(f"p{n}"), "signed_up")
