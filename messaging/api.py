@@ -34,9 +34,19 @@ class TemplateFields(Fields):
     name = Text(max_length=200, required=False, help_text="By default the slug in words.")
     channel = Text(max_length=20)
     topic = Text(source="topic.slug", help_text="Slug of its topic.")
-    subject = Text(source="version.subject", help_text="May hold Liquid.")
+    subject = Text(
+        source="version.subject",
+        required=False,
+        allow_blank=True,
+        help_text="May hold Liquid. Empty by channels that say nothing but the text, such as sms.",
+    )
     blocks = serializers.ListField(
         source="version.blocks", child=JSONObject(), help_text="What it is built of; docs/messages.md lists the kinds."
+    )
+    options = JSONObject(
+        source="version.options",
+        required=False,
+        help_text="What its channel offers beside, such as how it is shown in the app; left out, they stay as they are.",
     )
     translations = serializers.DictField(
         source="version.said_in_others",
@@ -78,11 +88,11 @@ class TemplateView(ListModelMixin, RetrieveModelMixin, Resource):
         with self.alone(slug):
             if Template.objects.filter(slug=slug).exists():
                 raise Conflict(f"There is a template {slug!r} already; PUT or PATCH it.")
-            return self._saved(slug, {"name": wording.spoken(slug), **values}, 201)
+            return self._saved(slug, {"name": wording.spoken(slug), "subject": "", **values}, 201)
 
     @extend_schema(responses={200: TemplateFields, 201: TemplateFields})
     def update(self, request: Request, slug: str) -> Response:
-        values = {"name": wording.spoken(slug), **_flat(self.replaced())}
+        values = {"name": wording.spoken(slug), "subject": "", **_flat(self.replaced())}
         with self.alone(slug):
             is_new = not Template.objects.filter(slug=slug).exists()
             return self._saved(slug, values, 201 if is_new else 200)
@@ -127,8 +137,9 @@ def find(slug: str) -> Template:
 
 
 class ContentFields(Fields):
-    subject = Text()
+    subject = Text(required=False, allow_blank=True, default="")
     blocks = serializers.ListField(child=JSONObject())
+    options = JSONObject(required=False)
 
 
 class MessageFields(Fields):
@@ -261,10 +272,11 @@ def _of_content(asked: dict[str, Any], now: Any) -> Template:
             topic=asked["topic"],
             subject=content["subject"],
             blocks=content["blocks"],
+            options=content.get("options"),
             now=now,
         )
     except Invalid as refusal:
-        within = ("subject", "blocks")
+        within = ("subject", "blocks", "options")
         raise Invalid(
             [Problem(f"content.{p.path}" if p.path.startswith(within) else p.path, p.reason) for p in refusal.problems]
         ) from None
