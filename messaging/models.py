@@ -55,7 +55,7 @@ class TemplateVersion(models.Model):
         default=dict, db_default={}, help_text="What was chosen among what the channel offers, such as how it is shown."
     )
     translations = models.JSONField(
-        default=dict, db_default={}, help_text="By language: subject, blocks, and both compiled. See messaging.languages."
+        default=dict, db_default={}, help_text="By language: subject, blocks, and what they are compiled to."
     )
     html = models.TextField(help_text="Compiled from the blocks, Liquid still in it.")
     text = models.TextField()
@@ -350,4 +350,6 @@ class Lane(models.Model):
 
 
 # Rooms of their own, whose models are the app's.
+from messaging.broadcasts import models as _broadcasts  # noqa: E402, F401
+from messaging.holdouts import models as _holdouts  # noqa: E402, F401
 from messaging.returns import models as _returns  # noqa: E402, F401

@@ -3,13 +3,15 @@
 import difflib
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from foundation import wording
+from messaging import languages
 from messaging.building import BLOCKS
 from messaging.editor import shapes
 from messaging.editor.variables import in_words
+from messaging.languages import Said
 from messaging.models import TemplateVersion
 
 _WORDS = re.compile(r"\s+|[^\s]+")
@@ -131,7 +133,7 @@ def bits(before: str, after: str) -> list[Bit]:
     return found
 
 
-def between(before: TemplateVersion | None, subject: str, blocks: Sequence[Any]) -> list[Change]:
+def between(before: TemplateVersion | Said | None, subject: str, blocks: Sequence[Any]) -> list[Change]:
     """What changed from a version to what is said now, the subject first."""
     was = before.subject if before else ""
     if was != subject:
@@ -149,10 +151,21 @@ def told(versions: Sequence[TemplateVersion], current: int | None) -> list[Told]
         before = versions[place + 1] if place + 1 < len(versions) else None
         if before is None and version.number > 1:
             before = TemplateVersion.objects.filter(template=version.template_id, number=version.number - 1).first()
-        changes = between(before, version.subject, version.blocks)
+        changes = [*between(before, version.subject, version.blocks), *_in_others(before, version)]
         if before is None:  # the first one added everything, which need not be marked word by word
             changes = [Change(one.label, "same", [Bit(bit.text) for bit in one.bits]) for one in changes]
         found.append(Told(version, changes, author(version), version.pk == current, before is None))
+    return found
+
+
+def _in_others(before: TemplateVersion | None, version: TemplateVersion) -> list[Change]:
+    """What changed in other languages."""
+    found = []
+    for language in sorted({*(before.translations if before else ()), *version.translations}):
+        was, now = (languages.in_language(one, language) if one else None for one in (before, version))
+        changes = between(was, now.subject if now else "", now.blocks if now else [])
+        name = languages.label(language)
+        found += [replace(one, label=f"{one.label} ({name})") for one in changes if one.how != "same"]
     return found
 
 

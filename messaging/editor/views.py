@@ -18,9 +18,9 @@ from consent.models import Topic
 from foundation import registry, wording
 from foundation.admin import list_of, page_of
 from foundation.errors import Refused
-from messaging import brands, templates
+from messaging import brands, languages, templates
 from messaging.delivery import CHANNELS, label
-from messaging.editor import drawing, history, pieces, samples, showing, trial, undo
+from messaging.editor import drawing, history, pieces, samples, showing, tongues, trial, undo
 from messaging.editor.history import Change
 from messaging.editor.pieces import Board
 from messaging.editor.reading import Draft, Reading, read
@@ -43,6 +43,7 @@ class Desk:
     template: Template | None
     draft: Draft
     past: Past
+    language: str = ""
     view: View = field(default_factory=View)
     reason: str = ""
     upon: str = ""
@@ -111,7 +112,8 @@ class Desk:
             "notes_whole": reading.notes.get("", []),
             "said": [(place, reading.notes.get(place, [])) for place in ("name", "topic", "channel", "subject")],
             "used_subject": reading.used.get("field-subject", []),
-            "here": self.request.path,
+            "here": self.request.get_full_path(),
+            "tongues": tongues.of(self.template, self.language),
             "channels": [(key, label(key).capitalize()) for key in CHANNELS.keys()],  # noqa: SIM118 (sorted)
             "staff": trial.addresses(),
             "past": self.past.packed(),
@@ -129,6 +131,8 @@ def edit(request: HttpRequest, template: Template | None, site: AdminSite) -> Ht
     desk.strict = do in ("save", "test") or request.POST.get("strict") == "1"
     if do == "save":
         return _save(desk) or _page(desk, site)
+    if do == "drop-language" and template and desk.language:
+        return _drop(desk, template)
     if do == "test":
         _test(desk)
     elif do == "find":
@@ -168,18 +172,20 @@ def _act(desk: Desk, do: str) -> None:
 
 def _opened(request: HttpRequest, template: Template | None) -> Desk:
     version = template.version if template else None
-    board = pieces.from_blocks(version.blocks if version else [])
+    language = tongues.asked_for(request, template)
+    said = tongues.said(version, language)
+    board = pieces.from_blocks(said.blocks if said else [])
     draft = Draft(
         slug=template.slug if template else "",
         name=template.name if template else "",
         channel=template.channel if template else "email",
         topic=template.topic.slug if template else "",
-        subject=version.subject if version else "",
+        subject=said.subject if said else "",
         board=board,
         is_new=template is None,
     )
     past = Past(drawn=pieces.written(board).blocks)
-    return Desk(request, template, draft, past, upon=str(version.number if version else 0))
+    return Desk(request, template, draft, past, language, upon=str(version.number if version else 0))
 
 
 def _sent(request: HttpRequest, template: Template | None) -> Desk:
@@ -196,7 +202,8 @@ def _sent(request: HttpRequest, template: Template | None) -> Desk:
         is_new=template is None,
     )
     view = View(_one(data, "width"), _one(data, "scheme"), _one(data, "part"))
-    desk = Desk(request, template, draft, undo.unpacked(data.get("past", "")), view)
+    language = tongues.asked_for(request, template)
+    desk = Desk(request, template, draft, undo.unpacked(data.get("past", "")), language, view)
     if desk.sees_people:
         view.person = samples.person(_one(data, "person"))
     desk.reason, desk.upon = _one(data, "reason")[:1_000], _one(data, "upon")
@@ -239,17 +246,16 @@ def _save(desk: Desk) -> HttpResponse | None:
     if _is_overtaken(desk):
         return None
     version = template.version if template else None
-    blocks = desk.reading.written.blocks
-    if version and pieces.is_same(draft.board, version.blocks):
-        blocks = version.blocks
+    blocks, before = desk.reading.written.blocks, tongues.said(version, desk.language)
+    if before and pieces.is_same(draft.board, before.blocks):
+        blocks = before.blocks
     try:
         saved = templates.save(
             template.slug if template else free_slug(draft.name),
             name=draft.name,
             channel=draft.channel,
             topic=draft.topic,
-            subject=draft.subject,
-            blocks=blocks,
+            **tongues.with_said(version, desk.language, draft.subject, blocks),
             reason=desk.reason,
             upon=version.number if version else 0,
             now=desk.now,
@@ -272,6 +278,25 @@ def _save(desk: Desk) -> HttpResponse | None:
     return HttpResponseRedirect(page_of(saved))
 
 
+def _drop(desk: Desk, template: Template) -> HttpResponse:
+    """No longer says it in this language."""
+    try:
+        templates.save(
+            template.slug,
+            name=template.name,
+            channel=template.channel,
+            topic=template.topic.slug,
+            **tongues.without(template.version, desk.language),
+            reason=desk.reason or f"No longer in {languages.label(desk.language)}",
+            now=desk.now,
+        )
+    except Refused as refusal:
+        messages.error(desk.request, str(refusal))
+    else:
+        messages.success(desk.request, f"“{template.name}” is no longer said in {languages.label(desk.language)}.")
+    return HttpResponseRedirect(desk.request.path)
+
+
 def _is_overtaken(desk: Desk) -> bool:
     """Whether somebody else saved a version since this was opened; then both are shown, to go on from there."""
     version = desk.template.version if desk.template else None
@@ -280,8 +305,10 @@ def _is_overtaken(desk: Desk) -> bool:
     number = int(desk.upon) if desk.upon.isdecimal() and len(desk.upon) < 9 else 0
     begun = desk.template.versions.filter(number=number).first()
     desk.overtaken = version
-    desk.theirs = _only(history.between(begun, version.subject, version.blocks))
-    desk.ours = _only(history.between(begun, desk.draft.subject, desk.reading.written.blocks))
+    before, after = tongues.said(begun, desk.language), tongues.said(version, desk.language)
+    if after:
+        desk.theirs = _only(history.between(before, after.subject, after.blocks))
+    desk.ours = _only(history.between(before, desk.draft.subject, desk.reading.written.blocks))
     desk.upon = str(version.number)
     return True
 
@@ -358,6 +385,8 @@ def _restore(request: HttpRequest, template: Template) -> None:
             topic=template.topic.slug,
             subject=found.subject,
             blocks=found.blocks,
+            options=found.options,
+            translations=found.said_in_others,
             reason=f"Version {number} again" + (f": {reason}" if reason else ""),
             upon=int(upon) if upon.isdecimal() and len(upon) < 9 else None,
             now=wording.now(),

@@ -15,7 +15,7 @@ class Migration(migrations.Migration):
             field=models.JSONField(
                 db_default={},
                 default=dict,
-                help_text="By language: subject, blocks, and both compiled. See messaging.languages.",
+                help_text="By language: subject, blocks, and what they are compiled to.",
             ),
         ),
     ]

@@ -245,7 +245,8 @@ def test_it_reads_well_and_is_accessible(
 ) -> None:  # fmt: skip
     templates.save("exports", name="Exports are here", channel="email", topic="news", subject="Your reports", reason="Shorter", blocks=[*BLOCKS[:1], {**BLOCKS[1], "text": "Your reports can now be exported as PDF."}, *BLOCKS[3:]], now=clock.now())  # fmt: skip
     look = f"{width}-{'dark' if dark else 'light'}"
-    page = desk(reverse("admin:messaging_template_edit", args=[written.pk]), width=width, dark=dark)
+    path = reverse("admin:messaging_template_edit", args=[written.pk])
+    page = desk(f"{path}?language=de" if dark else path, width=width, dark=dark)
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)

@@ -9,12 +9,15 @@ import pytest
 
 from consent import preferences
 from foundation.errors import Invalid
-from messaging import dispatch, languages, templates
+from messaging import dispatch, languages
 from messaging.models import Message, Template, TemplateVersion
 from profiles.models import Profile
 from tests.messaging.conftest import mails_in
 
-GERMAN = {"subject": "Neues für {{ profile.first_name | default: 'dich' }}", "blocks": [{"kind": "text", "text": "Hallo"}]}
+GERMAN: dict[str, Any] = {
+    "subject": "Neues für {{ profile.first_name | default: 'dich' }}",
+    "blocks": [{"kind": "text", "text": "Hallo"}],
+}
 HEBREW = {"subject": "חדשות", "blocks": [{"kind": "text", "text": "שלום"}]}
 
 
@@ -90,7 +93,4 @@ def test_what_is_wrong_in_a_language_is_named_with_its_place(write: Callable[...
     ]
     for wrong in ({"German": GERMAN}, {"de": {"subject": "x"}}, {"DE": GERMAN}, [], {"de": "x"}):
         with pytest.raises(Invalid):
-            templates.save(
-                "hello", name="Hello", channel="email", topic="news", subject="x", blocks=[{"kind": "text", "text": "x"}],
-                translations=wrong, now=datetime.now().astimezone(),  # type: ignore[arg-type]
-            )  # fmt: skip
+            write(translations=wrong)
