@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 
-from consent.models import Attempt, OptIn, Suppression
+from consent.models import Attempt, OptIn, Reply, Suppression
 from consent.suppression import hash_of
 from foundation.sql import statements
 from profiles import people
@@ -13,13 +13,14 @@ from profiles.models import Event, Profile
 ASKED_FOR = timedelta(days=30)  # what was to be confirmed; of what was, the ledger has all
 ATTEMPTS_FOR = timedelta(days=1)
 EVIDENCE_FOR = timedelta(days=3 * 366)  # after the end of what it proves: so long a claim can come
+READ_FOR = timedelta(days=30)  # after staff read it
 BATCH = 1_000
 _sql = statements("consent", "forgetting")
 
 
 def forget(now: datetime) -> int:
     """Drops what is past its time; how much that was. Each batch commits on its own."""
-    return _unconfirmed(now) + _attempts(now) + _evidence(now)
+    return _unconfirmed(now) + _attempts(now) + _evidence(now) + _replies(now)
 
 
 def _unconfirmed(now: datetime) -> int:
@@ -55,6 +56,15 @@ def _attempts(now: datetime) -> int:
     done = 0
     old = Attempt.objects.filter(at__lte=now - ATTEMPTS_FOR)
     while dropped := Attempt.objects.filter(id__in=list(old.values_list("id", flat=True)[:BATCH])).delete()[0]:
+        done += dropped
+    return done
+
+
+def _replies(now: datetime) -> int:
+    """What people wrote back, once it was read."""
+    done = 0
+    read = Reply.objects.filter(closed_at__lte=now - READ_FOR)
+    while dropped := Reply.objects.filter(id__in=list(read.values_list("id", flat=True)[:BATCH])).delete()[0]:
         done += dropped
     return done
 

@@ -33,6 +33,17 @@ def unsubscribe_url(profile: Profile, topic: str, channel: str, message: UUID | 
     return settings.BASE_URL + reverse("consent:unsubscribe", args=[token])
 
 
+def list_unsubscribe(url: str) -> str:
+    """What the header List-Unsubscribe says: the address that stops a topic, and for old programs a mail that does.
+
+    The mail bears the token in its subject: in an address there is no room for it.
+    """
+    if not settings.UNSUBSCRIBE_ADDRESS:
+        return f"<{url}>"
+    token = url.rstrip("/").rpartition("/")[2]
+    return f"<{url}>, <mailto:{settings.UNSUBSCRIBE_ADDRESS}?subject=unsubscribe%20{token}>"
+
+
 def inert_urls(topic: str, channel: str) -> dict[str, str]:
     """For tests, previews and copies: `preferences` and `unsubscribe` that look the same and change nothing."""
     token = tokens.make("inert", topic=topic, channel=channel)

@@ -262,8 +262,11 @@ def _unasked(topic: Topic) -> str:
 
 _BLOCKED: dict[str, Callable[[], str]] = {
     Suppression.Reason.HARD_BOUNCE: lambda: _("Messages to your address came back, so we no longer write to it."),
+    Suppression.Reason.SOFT_BOUNCE: lambda: _("Messages to your address came back, so we no longer write to it."),
+    Suppression.Reason.PROVIDER: lambda: _("Messages to your address came back, so we no longer write to it."),
     Suppression.Reason.COMPLAINT: lambda: _("You marked a message as spam, so you get nothing but what you need."),
     Suppression.Reason.MANUAL: lambda: _("Our staff blocked your address, so we no longer write to it."),
+    Suppression.Reason.REVIEW: lambda: _("You wrote to us; until that is read, you get nothing but what you need."),
     Suppression.Reason.ERASED: lambda: _("You had your data erased, so we no longer write to your address."),
 }
 _REGIONS = ("Africa", "America", "Antarctica", "Asia", "Atlantic", "Australia", "Europe", "Indian", "Pacific")

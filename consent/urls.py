@@ -5,16 +5,19 @@ from django.urls import path
 from django.utils.functional import lazy
 from django.views.generic import RedirectView
 
-from consent import public_forms, views
+from consent import doors, public_forms, views
 
 app_name = "consent"
 urlpatterns = [
     path("preferences/<token>/", views.preferences, name="preferences"),
     path("preferences/<token>", views.preferences),
     path("preferences/<token>/data/", views.download, name="download"),
+    path("preferences/<token>/everything/", views.read, name="everything"),
     path("preferences/<token>/receipts/", views.receipts_file, name="receipts"),
     path("preferences/<token>/erase/", views.erase, name="erase"),
     path("confirm/<token>/", views.confirm, name="confirm"),
+    path("inbound/mail/", doors.mail, name="inbound_mail"),
+    path("inbound/sms/", doors.sms, name="inbound_sms"),
     path("forms/<slug:slug>/", public_forms.signup, name="form"),
     path("unsubscribe/<token>/", views.unsubscribe, name="unsubscribe"),
     # Mail providers post to the address as it stands, or without its slash, and follow no redirect.

@@ -10,9 +10,12 @@ from messaging.judging import ALLOW, GUARDRAILS, Block, Candidate, Guardrail, Ve
 
 _WHY = {
     Row.Reason.HARD_BOUNCE: "mail to it came back: there is no such address",
+    Row.Reason.SOFT_BOUNCE: "mail to it came back again and again",
+    Row.Reason.PROVIDER: "the mail provider sends nothing there",
     Row.Reason.COMPLAINT: "it marked a message as spam",
     Row.Reason.MANUAL: "it was blocked by hand",
     Row.Reason.ERASED: "its owner was erased",
+    Row.Reason.REVIEW: "somebody wrote back from it, and nobody has read that yet",
 }
 
 

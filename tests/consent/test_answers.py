@@ -85,6 +85,12 @@ def test_CO07_the_download_tells_every_decision_with_what_was_shown_and_its_proo
     )
     assert second["state"] == "denied"
     assert found["choices"] == [
-        {"topic": "news", "channel": "email", "state": "denied", "since": (now + timedelta(days=1)).isoformat()}
+        {
+            "topic": "news",
+            "channel": "email",
+            "state": "denied",
+            "since": (now + timedelta(days=1)).isoformat(),
+            "expires_at": None,
+        }
     ]
     assert found["blocked_addresses"][0]["address"] == "ada@example.com"
