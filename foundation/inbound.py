@@ -35,7 +35,7 @@ _PARSER = BytesParser(policy=policy.compat32)
 
 @dataclass(frozen=True, slots=True)
 class Inbound:
-    """A mail that came in. `to` and `sender` are of the envelope, "" where nobody said; an empty `sender` sends reports."""
+    """A mail that came in. `to` and `sender` are of the envelope, "" where nobody said; reports have no `sender`."""
 
     raw: bytes
     mail: Message

@@ -31,7 +31,7 @@ def is_program(agent: str) -> bool:
 
 
 def of_opening(agent: str, method: str, at: datetime, left: datetime | None) -> str:
-    """`human`, `proxy`, `bot` or `unknown`, for a picture that was fetched `at`, of a mail that went out when it `left`."""
+    """`human`, `proxy`, `bot` or `unknown`: who fetched a picture `at`, of a mail that `left` then."""
     early = left is not None and at < left + AT_ONCE
     if method != "GET" or is_program(agent):
         return "bot"

@@ -20,7 +20,8 @@ from consent.models import ConsentState, Topic
 from foundation.sql import statements
 from messaging import judging, lanes, outcomes, tracking, utm
 from messaging.delivery import CHANNELS, About, Channel, InDoubt, Later, Letter, Line, Outcome, Unreachable
-from messaging.judging import Candidate
+from messaging.holdouts import periods
+from messaging.judging import Candidate, Judgement
 from messaging.liquid import Unsayable
 from messaging.models import Message, MessageState
 from messaging.outbox import as_json
@@ -99,7 +100,19 @@ def _intend(claims: Sequence[Claim], now: datetime) -> list[Letter]:
         held = [outcomes.held(one.message, judged[one.id], now) for one in candidates if judged[one.id].guardrail]
         letters, unsaid = _render([one for one in candidates if not judged[one.id].guardrail], now)
         outcomes.settle([*over, *held, *unsaid], fences, _WAITING, now)
-        return _commit_to(letters, candidates, fences, now)
+        going = _commit_to(letters, candidates, fences, now)
+        _remember_sides(candidates, judged, going, now)
+        return going
+
+
+def _remember_sides(
+    candidates: Sequence[Candidate], judged: Mapping[UUID, Judgement], going: Sequence[Letter], now: datetime
+) -> None:
+    """To whom a holdout makes a difference, kept when it does: who is held out, and who gets what they do not (EX-03)."""
+    sent = {letter.id for letter in going}
+    sides = {one.profile.id: False for one in candidates if one.id in sent and not one.topic.transactional}
+    sides |= {one.profile.id: True for one in candidates if judged[one.id].guardrail == "holdout"}
+    periods.remember(sides, now=now)
 
 
 def _locked(claims: Sequence[Claim], now: datetime) -> tuple[list[Message], dict[states.Key, ConsentState]]:
@@ -131,6 +144,12 @@ def _outlived(message: Message, now: datetime) -> Settled | None:
     if message.claims > _POISON:
         return outcomes.failed(message, f"Every worker that took it up died, {_POISON} times; it is not tried again.")
     return None
+
+
+def candidates(messages: Sequence[Message], now: datetime) -> list[Candidate]:
+    """Messages as the guardrails are shown them, with nothing held: to ask what would become of them."""
+    keys = {(one.profile_id, one.topic.slug, one.channel) for one in messages if one.profile_id}
+    return _candidates(messages, states.find(keys))
 
 
 def _candidates(messages: Sequence[Message], consents: dict[states.Key, ConsentState]) -> list[Candidate]:

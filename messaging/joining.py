@@ -8,6 +8,8 @@ from foundation import clock, registry
 from foundation.sql import statements
 from messaging import folder, push
 from messaging.inapp import inbox
+from messaging.broadcasts import running
+from messaging.holdouts import periods
 from messaging.models import Link, Message, Template
 from messaging.returns.models import Opening, Report
 from profiles.models import Profile
@@ -29,6 +31,8 @@ def absorb(merges: Sequence[Pair]) -> None:
         {"absorbed": [pair.absorbed_id for pair in merges], "survivors": [pair.survivor_id for pair in merges]},
     )
     push.absorb(merges)
+    running.absorb(merges)
+    periods.absorb(merges)
 
 
 @registry.part.join
@@ -46,6 +50,8 @@ def erase(profile: Profile) -> None:
     Link.objects.filter(message__profile=profile).delete()
     inbox.empty(profile)
     push.empty(profile)
+    running.erase(profile.id)
+    periods.erase([profile.id])
     Opening.objects.filter(message__profile=profile).delete()
     Report.objects.filter(message__profile=profile).delete()
     Report.objects.filter(message=None, recipient__in={profile.email, (profile.email or "").lower()} - {"", None}).delete()
@@ -80,8 +86,8 @@ def _told(message: Message) -> dict[str, Any]:
 
 @registry.references.join
 def references(kind: str, slug: str) -> list[str]:
-    """Which templates belong to a topic."""
+    """Which templates belong to a topic, and which broadcasts use a segment or a template."""
     if kind != "topic":
-        return []
+        return running.references(kind, slug)
     rows = Template.objects.filter(topic__slug=slug).order_by("name").values_list("name", flat=True)
     return [f"The template {name} belongs to it." for name in rows]

@@ -1,6 +1,6 @@
 """That a mail was opened, as far as a picture that was fetched can tell: raw facts first, who it was afterwards.
 
-Only of people who agree to be tracked, at that moment: who took it back leaves nothing, also in mails of before (CO-15).
+Only of people who agree to be tracked at that moment: who took it back leaves nothing, also by earlier mails (CO-15).
 """
 
 from datetime import datetime

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -42,7 +43,7 @@ def rescore(since: datetime, *, now: datetime) -> Rescored:
         )
     linked = Hit.objects.filter(at__gte=since).values_list("link__message", flat=True)
     opened = Opening.objects.filter(at__gte=since).values_list("message", flat=True)
-    messages = sorted({*linked.distinct(), *opened.distinct()})
+    messages: list[Any] = sorted({*linked.distinct(), *opened.distinct()})
     for first in range(0, len(messages), _BATCH):
         with transaction.atomic():
             _batch(messages[first : first + _BATCH], found, now)

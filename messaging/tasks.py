@@ -4,6 +4,7 @@ from datetime import datetime
 
 from foundation.loops import loop
 from messaging import clicks, dispatch, openings
+from messaging.broadcasts import running
 from messaging.returns import applying, reports
 
 
@@ -23,6 +24,12 @@ def reap(now: datetime) -> int:
 def tell_clicks(now: datetime) -> int:
     """Tells the clicks and openings of people from those of programs."""
     return clicks.tick(now) + openings.tick(now)
+
+
+@loop("messaging.broadcasts")
+def go_on_with_broadcasts(now: datetime) -> int:
+    """Queues the messages of broadcasts that are due."""
+    return running.tick(now)
 
 
 @loop("messaging.returns")

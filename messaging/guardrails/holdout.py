@@ -25,8 +25,8 @@ class Holdout(Guardrail):
         for one in concerned:
             if one.profile.id in held:
                 reason = (
-                    f"{one.profile} is among the {holdout.percent} % of people who get no marketing in {holdout.period},"
-                    " so that we learn what it does."
+                    f"{one.profile} is among the {holdout.percent} % of people who get no marketing in"
+                    f" {holdout.period}, so that we learn what it does."
                 )
                 verdicts[one.id] = Block(reason, evidence)
         return verdicts

@@ -182,7 +182,7 @@ def _asks_for_less(report: Report) -> bool:
 def _apply(reports: list[Report], now: datetime) -> None:
     _untold(reports)
     ingest.emit([event for one in reports if (event := _event(one)) is not None], now=now)
-    # Telling what happened holds the people: from here on nobody merges or erases them, and messages say whose they are.
+    # Telling what happened holds the people: nobody merges or erases them now, and messages say whose they are.
     messages = _of(reports)
     owners: dict[UUID, UUID] = dict(
         Message.objects.filter(id__in=messages, profile__isnull=False).values_list("id", "profile_id")
@@ -281,7 +281,7 @@ def _take_back(reports: Iterable[Report], owners: Mapping[UUID, UUID], now: date
 
 
 def come_to(messages: Iterable[UUID], now: datetime) -> None:
-    """Moves these messages on to what all reports on them say together; the caller holds nothing and changes nothing."""
+    """Moves these messages on to what all reports on them say together, whatever was told first."""
     best: dict[UUID, tuple[int, datetime, str, Report]] = {}
     telling = Report.objects.filter(message__in=list(messages), state=Report.State.APPLIED, meaning__in=list(_STATES))
     for one in telling.defer("raw"):

@@ -1,4 +1,4 @@
-"""Mails that tell what became of mails: reports of delivery (RFC 3464), of complaints (RFC 5965), and what passes for one.
+"""Mails that tell what became of mails: reports of delivery (RFC 3464), of complaints (RFC 5965).
 
 Everything in them was written by strangers. A report counts for a message where it came to the address that we signed
 for it, or names the Message-ID that only its receiver knows, and the address that we wrote to.
@@ -21,7 +21,8 @@ _OURS = re.compile(r"<?([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]
 _WHERE = ("X-Original-To", "Delivered-To", "Envelope-To", "To")
 _ADDRESS = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]{1,64}@[\w-]+(?:\.[\w-]+)+")
 _FAILED = re.compile(
-    r"undeliver|deliver(?:y|ed)[\w\s]{0,20}(?:fail|problem|status)|returned (?:mail|to sender)|failure notice|mail delivery"
+    r"undeliver|deliver(?:y|ed)[\w\s]{0,20}(?:fail|problem|status)|returned (?:mail|to sender)|failure notice"
+    r"|mail delivery"
     r"|could not (?:be )?deliver|unzustellbar|nicht zugestellt|non remis|no se pudo entregar|mancato recapito",
     re.IGNORECASE,
 )

@@ -57,34 +57,42 @@ _BY_WORDS = (
         Meaning.SENDER,
         _words(
             r"\bspam", r"block(?:ed|list)", r"black\s?list", r"\bdnsbl\b", r"spamhaus", r"reputation", r"\bdmarc\b",
-            r"\bdkim\b", r"\bspf\b", r"not authenticated", r"authentication", r"polic(?:y|ies)", r"relay(?:ing)? (?:not|denied|access)",
+            r"\bdkim\b", r"\bspf\b", r"not authenticated", r"authentication", r"polic(?:y|ies)",
+            r"relay(?:ing)? (?:not|denied|access)",
             r"rate.?limit", r"too many (?:messages|connections|recipients)", r"greylist", r"access denied",
-            r"unsolicited", r"verdächtig", r"pourriel", r"correo no deseado", r"no route", r"host (?:unknown|not found)",
+            r"unsolicited", r"verdächtig", r"pourriel", r"correo no deseado", r"no route",
+            r"host (?:unknown|not found)",
         ),
     ),
     (
         Meaning.FULL,
         _words(
             r"(?:mailbox|inbox|account|quota)[\w\s'’]{0,30}(?:full|exceed|over)", r"over ?quota", r"quota exceeded",
-            r"insufficient (?:system )?storage", r"out of (?:storage|space)", r"postfach[\w\s]{0,20}voll", r"boîte[\w\s-]{0,30}pleine",
-            r"buz[oó]n[\w\s]{0,20}lleno", r"casella[\w\s]{0,20}piena", r"temporar", r"try (?:again|later)", r"timed? ?out",
+            r"insufficient (?:system )?storage", r"out of (?:storage|space)", r"postfach[\w\s]{0,20}voll",
+            r"boîte[\w\s-]{0,30}pleine",
+            r"buz[oó]n[\w\s]{0,20}lleno", r"casella[\w\s]{0,20}piena", r"temporar", r"try (?:again|later)",
+            r"timed? ?out",
             r"delivery time expired", r"retry timeout", r"邮箱已满", r"переполнен",
         ),
     ),
     (
         Meaning.CONTENT,
         _words(
-            r"(?:message|mail)[\w\s]{0,20}(?:too (?:large|big)|size)", r"size limit", r"nachricht[\w\s]{0,20}zu gro", r"trop volumineux",
+            r"(?:message|mail)[\w\s]{0,20}(?:too (?:large|big)|size)", r"size limit", r"nachricht[\w\s]{0,20}zu gro",
+            r"trop volumineux",
             r"virus", r"malformed", r"line too long", r"attachment",
         ),
     ),
     (
         Meaning.NO_ADDRESS,
         _words(
-            r"no such", r"unknown (?:user|recipient|mailbox|address|local.?part)", r"(?:user|recipient|mailbox|address|account|local.?part)[\w\s<>@.'’+-]{0,80}"
+            r"no such", r"unknown (?:user|recipient|mailbox|address|local.?part)",
+            r"(?:user|recipient|mailbox|address|account|local.?part)[\w\s<>@.'’+-]{0,80}"
             r"(?:unknown|not found|does ?n.?t exist|does not exist|not exist|invalid|unavailable|disabled|inactive)",
-            r"invalid (?:recipient|mailbox|address)", r"no mailbox", r"does ?n.t have an? [\w.]+ account", r"isn.t our customer", r"unrouteable address",
-            r"nicht (?:bekannt|gefunden|vorhanden)", r"existiert nicht", r"unbekannte[rn]? (?:benutzer|empf)", r"inconnu", r"n['’]existe pas",
+            r"invalid (?:recipient|mailbox|address)", r"no mailbox", r"does ?n.t have an? [\w.]+ account",
+            r"isn.t our customer", r"unrouteable address",
+            r"nicht (?:bekannt|gefunden|vorhanden)", r"existiert nicht", r"unbekannte[rn]? (?:benutzer|empf)",
+            r"inconnu", r"n['’]existe pas",
             r"desconocido", r"no existe", r"sconosciut", r"non esiste", r"用户不存在", r"não existe", r"nie istnieje",
             r"не существует", r"存在しません",
         ),

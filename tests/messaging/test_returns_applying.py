@@ -251,7 +251,8 @@ def test_fm_04_what_nobody_knew_of_is_known_when_it_is_delivered_and_is_not_sent
 # ── Times ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 @pytest.mark.parametrize(
     ("away", "state"),
-    [(timedelta(hours=2), "quarantined"), (timedelta(minutes=59), "applied"), (-29 * DAY, "applied"), (-31 * DAY, "ignored")],
+    [(timedelta(hours=2), "quarantined"), (timedelta(minutes=59), "applied"), (-29 * DAY, "applied"),
+     (-31 * DAY, "ignored")],
 )  # fmt: skip
 def test_pr_06_what_lies_in_the_future_or_long_ago_is_not_acted_on(
     away: timedelta, state: str, sent: Message, tell: Any, now: datetime

@@ -136,6 +136,11 @@ EXCHANGE = {
     "Content-Type": 'multipart/report; report-type=delivery-status;\n\tboundary="BOUND"; charset="utf-8"',
     "X-MS-Exchange-Message-Is-Ndr": "",
 }
+GMAIL = {
+    "From": "Mail Delivery Subsystem <mailer-daemon@googlemail.com>",
+    "Subject": "Delivery Status Notification (Failure)",
+    "X-Failed-Recipients": "ada@example.com",
+}
 EXCHANGE_FIELDS = [
     "X-Supplementary-Info: <mx.contoso.example #5.1.10 smtp;550 5.1.10 RESOLVER.ADR.RecipientNotFound>",
     "X-Display-Name: ada@example.com",
@@ -147,13 +152,13 @@ EXCHANGE_FIELDS = [
     [
         (lambda to, id: dsn("5.1.1", returns=to, diagnostic="550 5.1.1 <ada@example.com>: Recipient address rejected"),
          "bounced", [("hard_bounce", "all")]),
-        (lambda to, id: dsn("5.1.10", returns=to, headers=EXCHANGE, fields=EXCHANGE_FIELDS, diagnostic="550 5.1.10 RESOLVER.ADR"),
+        (lambda to, id: dsn("5.1.10", returns=to, headers=EXCHANGE, fields=EXCHANGE_FIELDS, diagnostic="550 5.1.10 X"),
          "bounced", [("hard_bounce", "all")]),
-        (lambda to, id: dsn("5.2.1", returns=to, diagnostic="550-5.2.1 The email account that you tried to reach is\n disabled. - gsmtp",
-                            headers={"X-Failed-Recipients": "ada@example.com", "From": "Mail Delivery Subsystem <mailer-daemon@googlemail.com>",
-                                     "Subject": "Delivery Status Notification (Failure)"}),
+        (lambda to, id: dsn("5.2.1", returns=to, headers=GMAIL,
+                            diagnostic="550-5.2.1 The email account that you tried to reach is\n disabled. - gsmtp"),
          "bounced", [("hard_bounce", "all")]),
-        (lambda to, id: dsn("5.0.0", returns=to, text="Der Empfänger existiert nicht."), "bounced", [("hard_bounce", "all")]),
+        (lambda to, id: dsn("5.0.0", returns=to, text="Der Empfänger existiert nicht."),
+         "bounced", [("hard_bounce", "all")]),
         (lambda to, id: EXIM.format(returns=to, message_id=id).encode(), "bounced", [("hard_bounce", "all")]),
         (lambda to, id: QMAIL.format(returns=to).encode(), "bounced", [("hard_bounce", "all")]),
         (lambda to, id: dsn("5.2.2", returns=to, diagnostic="552 5.2.2 mailbox full"), "failed", []),
@@ -211,7 +216,8 @@ def test_pr_04_a_report_that_anybody_may_have_written_silences_nobody(
     [
         b"",
         b"From: a@example.com\nSubject: Hello\n\nIs this undeliverable?",
-        b"Content-Type: multipart/report; report-type=delivery-status; boundary=x\n\n--x\nContent-Type: message/delivery-status\n\n",
+        b"Content-Type: multipart/report; report-type=delivery-status; boundary=x\n\n"
+        b"--x\nContent-Type: message/delivery-status\n\n",
         b"Content-Type: multipart/report; boundary=x\n\n--x\nContent-Type: message/feedback-report\n\n--x--",
         b"Content-Type: message/delivery-status\n\nAction\n\n:::\n\nFinal-Recipient:\nStatus: 9.9.9\n\n",
         dsn("5.1.1").replace(b"\n--BOUND", b"\n--OTHER"),

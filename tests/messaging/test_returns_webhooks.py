@@ -124,7 +124,7 @@ def test_pr_03_the_same_event_is_kept_once_and_different_ones_each(sent: Message
 
 
 def test_pr_06_a_moment_without_a_zone_is_put_aside(sent: Message, now: datetime) -> None:
-    told = reports.Told(source="postmark", kind="delivered", named=sent.id, at=datetime(2026, 11, 24, 10, 5))
+    told = reports.Told(source="postmark", kind="delivered", named=sent.id, at=datetime(2026, 11, 24, 10, 5))  # noqa: DTZ001
     reports.keep([told], now=now)
     assert [(row.state, row.at) for row in Report.objects.all()] == [("quarantined", None)]
 
