@@ -67,6 +67,7 @@ _MENU = (
             ("Teams", "groups", "staff_team"),
             ("Keys", "key", "staff_key"),
             ("Webhooks", "webhook", "profiles_endpoint"),
+            ("What webhooks were told", "forward_to_inbox", "profiles_delivery"),
             ("Audit trail", "policy", "staff_auditentry"),
             ("Scheduled work", "schedule", "django_celery_beat_periodictask"),
         ),

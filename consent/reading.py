@@ -1,4 +1,4 @@
-"""What is held about a person as they read it: in groups, in their language, without ids. Made of the document alone."""
+"""What is held about a person as they read it: in groups, in their language, without ids, of the document alone."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass

@@ -15,7 +15,7 @@ from rest_framework.response import Response
 
 from foundation import registry
 from foundation.rest import EXTERNAL_ID, Fields, JSONObject, Text, bounded
-from profiles import accounts, api_catalogue, people
+from profiles import accounts, api_catalogue, api_webhooks, people
 from profiles.models import Account, Claim, Event, EventType, Profile
 from profiles.retention import CLAIMS_FOR
 from staff.rest import Resource
@@ -222,4 +222,5 @@ ROUTES = [
     ("events", EventView, "events"),
     ("accounts", AccountView, "accounts"),
     *api_catalogue.ROUTES,
+    *api_webhooks.ROUTES,
 ]

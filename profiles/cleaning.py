@@ -27,7 +27,7 @@ AT_MOST_EVERY = timedelta(days=1)  # it reads much, and who was erased is out of
 
 
 def clean(owner: BaseDatabaseWrapper, now: datetime) -> int:
-    """Vacuums and samples our tables anew, as their owner, where somebody was erased since; how many erasures that ends."""
+    """Vacuums and samples our tables, as their owner, where somebody was erased since; how many erasures that ends."""
     waiting = Erasure.objects.filter(cleaned_at=None)
     if not waiting.exists() or Erasure.objects.filter(cleaned_at__gt=now - AT_MOST_EVERY).exists():
         return 0

@@ -17,7 +17,7 @@ from django.db.models import F, Q, Sum
 
 from foundation import registry
 from foundation.sql import statements
-from profiles import journal, merging, pulses
+from profiles import journal, merging, pulses, telling
 from profiles.imports import leftovers
 from profiles.models import Erasure, Identifier, Merge, Profile, Tombstone
 from staff import audit
@@ -60,6 +60,7 @@ def erase(profile: Profile, *, now: datetime) -> None:
         leftovers.erase(traces.ids | traces.addresses)
         held.delete()
         audit.record("erase", "profile", id, "Erased a person and all that names them.")
+        telling.tell("profile.erased", {"id": id, "others": [str(other) for other in traces.others]}, now=now)
         # Should that fail, the loop makes up for it: what is committed is erased, and stays so.
         transaction.on_commit(lambda: journal.write(now), robust=True)
 

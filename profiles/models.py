@@ -134,7 +134,7 @@ class Tombstone(models.Model):
 
 
 class Erasure(models.Model):
-    """That somebody was erased, told by what names nobody, so that it can be done again where a backup brings them back.
+    """That somebody was erased, told by what names nobody, so that it can be done again where a backup has them still.
 
     Only `profiles.erasing` and `profiles.journal` write it.
     """
@@ -335,3 +335,55 @@ class ImportJob(models.Model):
     class Meta:
         verbose_name = "import"
         constraints = [models.UniqueConstraint(fields=["kind", "digest"], name="one_import_a_file")]
+
+
+class Endpoint(models.Model):
+    """An address of yours that is told what happens here. Only `profiles.endpoints` writes it."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    url = models.TextField()
+    description = models.CharField(max_length=200, blank=True)
+    kinds = ArrayField(models.CharField(max_length=50), default=list, help_text="What it is told; empty: all.")
+    enabled = models.BooleanField(default=True)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = "webhook"
+
+    def __str__(self) -> str:
+        return self.description or self.url
+
+
+class Delivery(models.Model):
+    """Something that an endpoint is told, until it took it. Only `profiles.telling` writes it."""
+
+    class State(models.TextChoices):
+        WAITING = "waiting", "Waiting"
+        DONE = "done", "Taken"
+        FAILED = "failed", "Given up"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    endpoint = models.ForeignKey(Endpoint, on_delete=models.CASCADE, related_name="deliveries")
+    kind = models.CharField(max_length=50)
+    body = models.TextField()
+    state = models.CharField(max_length=10, choices=State, default=State.WAITING)
+    tries = models.PositiveSmallIntegerField(default=0)
+    reason = models.TextField(blank=True, help_text="What was answered last, in a sentence.")
+    at = models.DateTimeField()
+    due_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name_plural = "deliveries"
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(state="waiting", due_at__isnull=False, ended_at=None)
+                | (~models.Q(state="waiting") & models.Q(due_at=None, ended_at__isnull=False)),
+                name="delivery_waits_or_has_ended",
+            )
+        ]
+        indexes = [
+            models.Index(fields=["due_at"], condition=models.Q(state="waiting"), name="deliveries_due"),
+            models.Index(fields=["ended_at"], name="deliveries_by_age"),
+            models.Index(fields=["-at"], name="deliveries_newest_first"),
+        ]

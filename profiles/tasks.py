@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from foundation.loops import loop
-from profiles import catalogue, journal, retention
+from profiles import catalogue, journal, retention, telling
 
 
 @loop("profiles.observe")
@@ -13,4 +13,9 @@ def observe(now: datetime) -> int:
 
 @loop("profiles.forget")
 def forget(now: datetime) -> int:
-    return journal.write(now) + journal.forget(now) + retention.forget(now)
+    return journal.write(now) + journal.forget(now) + telling.forget(now) + retention.forget(now)
+
+
+@loop(telling.LOOP)
+def tell(now: datetime) -> int:
+    return telling.tick(now)
