@@ -101,6 +101,7 @@ users: Question[[str, Any], dict[str, list[str]]] = Question("users")  # (kind, 
 known: Question[[str, Any], set[str] | None] = Question("known")  # (kind, slugs) -> those there are; None: not its kind
 still_wanted: Question[[Any], dict[Any, str]] = Question("still_wanted")  # (messages) -> {message id: reason it is not}
 links: Question[[Any], dict[Any, dict[str, str]]] = Question("links")  # (profiles) -> {profile id: {name: address}}
+duties: Question[[Any], bool] = Question("duties")  # (messaging.duties.Duty) -> whether it is work for a team now
 mail_link: Question[[Any], None] = Question("mail_link")  # (profile): send them a fresh link to their page
 mail_notice: Question[[Any, str, dict[str, Any]], None] = Question("mail_notice")  # (profile, kind, values)
 panels: Question[[Any, str], list[str]] = Question("panels")  # (profile, place) -> HTML for the customer's pages

@@ -84,9 +84,21 @@ class ReasonFields(Fields):
     reason = Text(required=False, allow_blank=True, default="")
 
 
+class PauseFields(ReasonFields):
+    queue = serializers.BooleanField(
+        required=False, default=False, help_text="Whether who comes meanwhile enters when it is resumed."
+    )
+
+
 class ResumeFields(ReasonFields):
+    how = serializers.ChoiceField(
+        publishing.HOW,
+        required=False,
+        default=publishing.CATCH_UP,
+        help_text="Late ones go on at a ramp, waits stood still, or what was missed is left out.",
+    )
     shift = serializers.BooleanField(
-        required=False, default=False, help_text="Whether waits stood still during the pause."
+        required=False, default=False, help_text="The same as how=shift."
     )
 
 
@@ -199,11 +211,11 @@ class JourneyView(OfPeople, ListModelMixin, RetrieveModelMixin, Resource):
         find(slug)
         return Response(PlanFields(publishing.plan(slug)).data)
 
-    @extend_schema(request=ReasonFields, responses=JourneyFields)
+    @extend_schema(request=PauseFields, responses=JourneyFields)
     @action(detail=True, methods=["post"])
     def pause(self, request: Request, slug: str) -> Response:
         find(slug)
-        publishing.pause(slug, **self.taken(ReasonFields), now=self.now)
+        publishing.pause(slug, **self.taken(PauseFields), now=self.now)
         return self.shown(find(slug))
 
     @extend_schema(request=ResumeFields, responses=JourneyFields)
@@ -352,7 +364,10 @@ class TaskFields(Fields):
     title = serializers.CharField(read_only=True)
     team = serializers.CharField(source="team.slug", read_only=True)
     external_id = serializers.CharField(source="profile.external_id", read_only=True, allow_null=True)
-    journey = serializers.CharField(source="enrollment.journey.slug", read_only=True)
+    details = serializers.CharField(read_only=True)
+    journey = serializers.CharField(
+        source="enrollment.journey.slug", read_only=True, default="", help_text="Empty: a message gave it."
+    )
     step = serializers.CharField(read_only=True)
     state = serializers.ChoiceField(Task.State.choices, read_only=True)
     outcomes = OutcomeFields(many=True, read_only=True, help_text="What may come of it; empty: it is done or not.")

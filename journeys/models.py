@@ -227,7 +227,7 @@ class Assignment(models.Model):
 
 
 class Task(models.Model):
-    """Work for a team, which a journey gave. Only `journeys.work` writes it."""
+    """Work for a team, which a journey gave, or a message that went to it. Only `journeys.work` writes it."""
 
     class State(models.TextChoices):
         OPEN = "open", "Open"
@@ -236,11 +236,15 @@ class Task(models.Model):
         CALLED_OFF = "called_off", "Called off"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    enrollment = models.ForeignKey(Enrollment, on_delete=models.CASCADE, related_name="tasks", db_index=False)
+    enrollment = models.ForeignKey(
+        Enrollment, null=True, on_delete=models.CASCADE, related_name="tasks", db_index=False
+    )
+    message = models.UUIDField(null=True, unique=True, editable=False, help_text="The message that it came as.")
     step = models.CharField(max_length=100)
     profile = models.ForeignKey(Profile, on_delete=models.CASCADE, related_name="+")
     team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="+", db_index=False)
     title = models.CharField(max_length=500)
+    details = models.TextField(blank=True, db_default="", help_text="What is to be known beside.")
     outcomes = models.JSONField(default=list, help_text="What may come of it: a list of key and label.")
     state = models.CharField(max_length=10, choices=State, default=State.OPEN)
     outcome = models.CharField(max_length=100, blank=True)
@@ -256,6 +260,9 @@ class Task(models.Model):
             models.CheckConstraint(
                 condition=Q(state="open", ended_at=None) | (~Q(state="open") & Q(ended_at__isnull=False)),
                 name="tasks_that_are_over_say_when",
+            ),
+            models.CheckConstraint(
+                condition=Q(enrollment__isnull=False) | Q(message__isnull=False), name="tasks_come_from_somewhere"
             ),
         ]
         indexes = [models.Index(fields=["team", "state", "created_at"], name="tasks_of_a_team")]

@@ -9,9 +9,11 @@ from uuid import UUID
 
 from django.db import transaction
 
+from foundation import registry
 from foundation.errors import Conflict, Invalid
 from foundation.sql import statements
 from journeys.models import Task
+from messaging.duties import Duty
 from profiles import ingest
 from staff import actors, audit
 
@@ -51,6 +53,16 @@ def give(tasks: Sequence[Given], *, team: str, outcomes: Sequence[Mapping[str, A
     _sql.run("give", params)
 
 
+@registry.duties.join
+def give_message(duty: Duty) -> bool:
+    """Makes a task of a message that went to a team; False where there is no such team or nobody whom it is about."""
+    with transaction.atomic():
+        _sql.rows("team", {"team": duty.team})
+        params = {"message": duty.message, "team": duty.team, "title": duty.title[:500], "details": duty.details}
+        _sql.run("give_message", {**params, "now": duty.at})
+        return Task.objects.filter(message=duty.message).exists()
+
+
 def finish(task_id: UUID, *, outcome: str = "", note: str = "", now: datetime) -> Task:
     """Says that it is done, and with which of its outcomes; whoever waits for it on the journey goes on by that arm.
 
@@ -68,7 +80,7 @@ def finish(task_id: UUID, *, outcome: str = "", note: str = "", now: datetime) -
         task.state, task.outcome, task.note = Task.State.DONE, outcome, note
         task.ended_at, task.ended_by = now, actors.current()
         task.save(update_fields=["state", "outcome", "note", "ended_at", "ended_by"])
-        journey = task.enrollment.journey.slug
+        journey = task.enrollment.journey.slug if task.enrollment else ""
         ingest.emit([_event(task, journey, now)], now=now)
         said = f" ({task.outcome_label})" if outcome else ""
         audit.record("finish", "task", str(task.pk), f"Finished a task of the team {task.team.name}{said}.")

@@ -21,7 +21,7 @@ _OUTCOME = "outcome-"
 
 @admin.register(Task)
 class TaskAdmin(ReadOnlyAdmin):
-    empty = "Tasks appear here as soon as a journey gives one to a team."
+    empty = "Tasks appear here as soon as a journey, or a message to a team, gives one."
     list_display = ("what", "person", "team_", "due", "state_")
     list_filter = (("state", ChoicesDropdownFilter), ("team", RelatedDropdownFilter))
     list_select_related = ("profile", "team")
@@ -56,7 +56,11 @@ class TaskAdmin(ReadOnlyAdmin):
                 title="About it",
                 rows=[
                     ("Person", wording.link(row.profile, page_of(row.profile))),
-                    ("Journey", wording.link(row.enrollment.journey, page_of(row.enrollment))),
+                    ("What is to be known", row.details),
+                    (
+                        "Journey",
+                        wording.link(row.enrollment.journey, page_of(row.enrollment)) if row.enrollment else "",
+                    ),
                     ("Team", str(row.team)),
                     ("Given", wording.moment(row.created_at)),
                     ("Due", wording.moment(row.due_at) if row.due_at else ""),
