@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db import transaction
 
+from foundation import registry
 from foundation.errors import Conflict, Invalid
 from foundation.sql import statements
 from profiles import pulses
@@ -151,6 +152,10 @@ def _join(row: EventType, target: EventType, now: datetime) -> EventType:
     _sql.run("move_pulses", {"old": row.pk, "new": target.pk})
     _sql.run("move_counts", {"old": row.pk, "new": target.pk})
     _move_some(row.pk, target.pk, now)
+    if any(registry.references.ask("event", row.name)):
+        # What speaks of the old name speaks of the new one's events as well from now on, whoever they are of.
+        people = [id for (id,) in _sql.rows("everybody", {"name": target.pk})]
+        pulses.add([pulses.Word(id, Pulse.Cause.HISTORY, names=[target.pk]) for id in people], now=now)
     target.refresh_from_db()
     return target
 

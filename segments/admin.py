@@ -80,7 +80,7 @@ def _person(profile: Profile, request: HttpRequest) -> SafeString | str:
 
 @admin.register(Segment)
 class SegmentAdmin(ReadOnlyAdmin):
-    empty = "Add a segment to begin: say in words who is in it. The API and playbooks make some, too."
+    empty = "Press + at the top to add one: you say in words who is in it. The API and playbooks make some, too."
     list_display = ("name_", "says", "size_", "week", "status_", "owner_", "used_by", "health")
     list_filter = (("status", ChoicesDropdownFilter), ("kind", ChoicesDropdownFilter), "family")
     search_fields = ("name", "slug")

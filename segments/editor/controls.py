@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+_ROOMY = 14  # characters of a field that has room for its label
+
 
 @dataclass(frozen=True, slots=True)
 class Option:
@@ -46,6 +48,11 @@ class Entry(Control):
     mode: str = ""
     suggestions: str = ""
     redraws: bool = False
+
+    @property
+    def hint(self) -> str:
+        """What stands in it while it is empty, for those who do not hear its label."""
+        return f"{self.label} …" if self.kind == "text" and self.size >= _ROOMY else ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,6 +21,7 @@ WORDS = (
     Option("none", "None of these is true"),
     Option("notall", "Not all of these are true"),
 )
+_STILL = " is still to be filled in."
 _UNFILLED = ("This is missing.", "This must not be empty.")
 
 
@@ -87,7 +88,7 @@ def _said(root: Group, place: str, problem: Problem, written: Written) -> str:
     rest = problem.path[len(written.paths.get(place, "")) :].lstrip(".")
     label = form.label(rest)
     if problem.reason in _UNFILLED or "slug" in problem.reason:
-        return f"{label or 'Something'} is still to be filled in."
+        return f"{label or 'Something'}{_STILL}"
     return f"{label}: {problem.reason}" if label else problem.reason
 
 
@@ -139,6 +140,11 @@ class Box:
     @property
     def name(self) -> str:
         return f"{tree.ROOT}.{self.place}" if self.place else tree.ROOT
+
+    @property
+    def told(self) -> list[tuple[str, bool]]:
+        """What is to be said of it, each with whether something is wrong, or only not filled in yet."""
+        return [(note, not note.endswith(_STILL)) for note in self.notes]
 
     @property
     def is_group(self) -> bool:

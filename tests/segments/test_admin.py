@@ -3,13 +3,16 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import Permission
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from consent import limits
 from profiles.models import Profile
 from segments import definitions, membership
-from segments.models import Segment
-from staff.models import User
+from segments.models import Learning, Segment
+from staff.models import AuditEntry, User
 from tests.segments.test_membership import taken
 from tests.segments.world import Done, did
 
@@ -130,3 +133,39 @@ def test_the_page_costs_the_same_however_many_are_in_it(
     client = signed_in("segments.view_segment", "profiles.view_profile")
     with django_assert_max_num_queries(24):
         page(client, segment)
+
+
+def test_what_was_learnt_is_noted_by_authors_and_shown_newest_first(segment: Segment) -> None:
+    address = reverse("admin:segments_segment_change", args=[segment.pk])
+    author = signed_in("segments.view_segment", "segments.add_learning")
+    for said in ("They wait for\r\nan <b>invoice</b>.", "Two mails are enough."):
+        assert author.post(address, {"verb": "note", "text": said}).status_code == 302
+    assert author.post(address, {"verb": "note", "text": "  "}).status_code == 302
+    found = page(author, segment)
+    assert "Write down what was learnt." in found and "an &lt;b&gt;invoice&lt;/b&gt;." in found and "Maria, " in found
+    assert found.index("Two mails are enough.") < found.index("They wait for")
+    assert Learning.objects.count() == AuditEntry.objects.filter(verb="note").count() == 2
+    author.logout()
+    User.objects.all().delete()
+    reader = signed_in("segments.view_segment")
+    assert "Note it" not in page(reader, segment)
+    assert reader.post(address, {"verb": "note", "text": "No."}).status_code == 403
+
+
+def test_the_list_asks_as_little_for_many_as_for_few(segment: Segment, now: datetime) -> None:
+    client, address = signed_in("segments.view_segment"), reverse("admin:segments_segment_changelist")
+    with CaptureQueriesContext(connection) as few:
+        text(client.get(address))
+    for number in range(12):
+        definitions.save(f"s{number}", definition={"kind": "segment", "slug": "pros"}, name=f"S {number}", now=now)
+    with CaptureQueriesContext(connection) as many:
+        found = text(client.get(address))
+    assert len(many) <= len(few) + 2
+    assert "12 places" in found
+
+
+def test_CO04_a_persons_page_says_what_keeps_them_out(ada: Profile, now: datetime) -> None:
+    limits.object_all(ada, now=now)
+    client = signed_in("segments.view_segment", "profiles.view_profile", "segments.view_membership")
+    found = text(client.get(reverse("admin:segments_of_person", args=[ada.pk])))
+    assert "They object to all marketing, so they are in no segment that is used for it." in found

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from consent import ledger, topics
 from consent.ledger import Choice
-from profiles import pulses
-from profiles.models import Profile, Pulse
+from profiles import catalogue, pulses
+from profiles.models import EventType, Profile, Pulse
 from segments import definitions, membership, sweep
 from segments.membership import Change
 from segments.models import Cause, Membership, Segment, SizeChange, Watch
@@ -244,3 +244,21 @@ def test_sizes_are_true_at_every_moment(ada: Profile, ben: Profile, now: datetim
     assert Segment.objects.get().size == 1
     definitions.save("known", status="draft", now=now)
     assert Segment.objects.get().size == 0
+
+
+def test_a_rename_touches_whoever_an_answer_or_its_moment_hangs_on_it(
+    ada: Profile, ben: Profile, now: datetime
+) -> None:
+    did([(ada.id, Done("old", now - timedelta(days=3))), (ben.id, Done("new", now - timedelta(days=2)))])
+    live("olds", {"kind": "event", "name": "old", "window": WEEK}, now)
+    live("news", {"kind": "event", "name": "new", "window": WEEK}, now)
+    rest(now)
+    assert (members("olds"), members("news")) == ({ada.id}, {ben.id})
+    catalogue.rename(EventType.objects.get(name="old"), "new", now=now)
+    changes = rest(now)
+    assert members("olds") == members("news") == {ada.id, ben.id}
+    assert {one.cause for one in changes} == {Cause.HISTORY} and not any(one.triggers for one in changes)
+    rest(now + timedelta(days=4))  # and so do the moments at which they go
+    assert members("olds") == members("news") == {ben.id}
+    rest(now + timedelta(days=5))
+    assert members("olds") == members("news") == set()
