@@ -17,7 +17,7 @@ from celery import shared_task
 from django.db import OperationalError, connection
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from foundation import clock
+from foundation import clock, wake
 
 Tick = Callable[[datetime], int]
 
@@ -30,15 +30,21 @@ _REMEMBER = """
     WHERE l.ran_at IS NULL OR l.ran_at < excluded.ran_at - interval '1 second'
 """
 _ticks: dict[str, Tick] = {}
+_thorough: set[str] = set()
 
 
-def loop(name: str) -> Callable[[Tick], Tick]:
-    """Makes a function of `now`, which returns how much it did, the loop and the Celery task `name`."""
+def loop(name: str, *, until_nothing: bool = False) -> Callable[[Tick], Tick]:
+    """Makes a function of `now`, which returns how much it did, the loop and the Celery task `name`.
+
+    `until_nothing`: a run takes what it brings about itself as well, so that it is not to be woken for that.
+    """
 
     def join(tick: Tick) -> Tick:
         if name in _ticks:
             raise ValueError(f"two loops claim the name {name!r}")
         _ticks[name] = tick
+        if until_nothing:
+            _thorough.add(name)
 
         @shared_task(name=name)
         def task() -> int:
@@ -70,7 +76,8 @@ def attempt(name: str, now: datetime) -> int:
     """
     for tried in range(_TRIES):
         try:
-            return _ticks[name](now) + tried
+            with wake.not_for(name if name in _thorough else ""):
+                return _ticks[name](now) + tried
         except OperationalError as error:
             lost_a_tie = getattr(error.__cause__, "sqlstate", None) in _TIES
             if not lost_a_tie or connection.in_atomic_block or tried == _TRIES - 1:

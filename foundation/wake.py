@@ -1,18 +1,52 @@
 """Wake-ups: "there is work", said to the broker after the commit. Losing one costs time and nothing else."""
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
 
 from celery import current_app
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 
 log = logging.getLogger(__name__)
+_needless: ContextVar[str] = ContextVar("needless", default="")
 
 
 def wake(task: str) -> None:
-    """Has `task` run soon after the transaction commits; Beat's own round finds the work if this is lost."""
-    if settings.CAIRN_WAKE_UPS:
-        transaction.on_commit(lambda: _send(task), robust=True)
+    """Has `task` run soon after the transaction commits; Beat's own round finds the work if this is lost.
+
+    Said once a transaction, however often it is asked for.
+    """
+    if settings.CAIRN_WAKE_UPS and task != _needless.get() and not _is_promised(task):
+        transaction.on_commit(_Call(task), robust=True)
+
+
+@contextmanager
+def not_for(task: str) -> Iterator[None]:
+    """Within it `task` is not woken: it runs, and goes on until it finds nothing more."""
+    token = _needless.set(task)
+    try:
+        yield
+    finally:
+        _needless.reset(token)
+
+
+def _is_promised(task: str) -> bool:
+    """Whether the transaction will say so already: from itself, or from a savepoint that this is within."""
+    within = set(connection.savepoint_ids)
+    return any(call == _Call(task) and savepoints <= within for savepoints, call, _ in connection.run_on_commit)
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """What is done once the transaction has committed."""
+
+    task: str
+
+    def __call__(self) -> None:
+        _send(self.task)
 
 
 def _send(task: str) -> None:

@@ -32,6 +32,7 @@ def orphan() -> Attempt | None:
 
 def claim(shares: Mapping[int, int], now: datetime) -> tuple[Attempt | None, int]:
     """Takes so many of each journey who are due in hand; how many that are. To be committed before the work begins."""
+    _sql.run("soon")
     params = {"kind": Attempt.Kind.ADVANCE, "journeys": list(shares), "shares": list(shares.values()), "now": now}
     for id, people in _sql.rows("claim", params):
         return Attempt(id=id, kind=Attempt.Kind.ADVANCE), people
@@ -40,6 +41,7 @@ def claim(shares: Mapping[int, int], now: datetime) -> tuple[Attempt | None, int
 
 def begin(kind: Attempt.Kind) -> Attempt:
     """Writes an attempt down and holds it. To be committed before the work begins."""
+    _sql.run("soon")
     [(id,)] = _sql.rows("begin", {"kind": kind})
     return Attempt(id=id, kind=kind)
 

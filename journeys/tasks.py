@@ -6,12 +6,12 @@ from foundation.loops import loop
 from journeys import calling, engine, watching
 
 
-@loop("journeys.react")
+@loop("journeys.react", until_nothing=True)
 def react(now: datetime) -> int:
     return engine.react(now)
 
 
-@loop("journeys.advance")
+@loop("journeys.advance", until_nothing=True)
 def advance(now: datetime) -> int:
     return engine.advance(now)
 

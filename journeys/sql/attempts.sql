@@ -23,6 +23,11 @@ WITH due AS MATERIALIZED (
 )
 SELECT id, people FROM made, LATERAL (SELECT pg_advisory_lock(212992011, (id %% 2147483647)::int)) AS l;
 
+-- name: soon
+-- This transaction is not waited for until it is on the disk: a database that dies takes word of who was in hand with it,
+-- and no worker's death says anything of a step then.
+SET LOCAL synchronous_commit = off;
+
 -- name: begin
 -- An attempt, with its lock: it is held before anybody can see it.
 WITH made AS (

@@ -8,7 +8,7 @@ from celery import current_app
 from django.db import transaction
 from pytest_django.fixtures import Settings
 
-from foundation.wake import wake
+from foundation.wake import not_for, wake
 
 
 def _forget_connections() -> None:
@@ -64,3 +64,30 @@ def test_switched_off_nobody_is_woken(transactional_db: None, queue: redis.Redis
     with transaction.atomic():
         wake("journeys.react")
     assert _woken(queue) == []
+
+
+def test_a_transaction_wakes_a_loop_once_however_often_it_asks(transactional_db: None, queue: redis.Redis) -> None:
+    with transaction.atomic():
+        wake("journeys.react")
+        wake("messaging.dispatch")
+        with transaction.atomic():
+            wake("journeys.react")
+    assert _woken(queue) == ["messaging.dispatch", "journeys.react"]
+
+
+def test_what_was_taken_back_keeps_nobody_from_being_woken(transactional_db: None, queue: redis.Redis) -> None:
+    with transaction.atomic():
+        with pytest.raises(ZeroDivisionError), transaction.atomic():
+            wake("journeys.react")
+            raise ZeroDivisionError
+        wake("journeys.react")
+    assert _woken(queue) == ["journeys.react"]
+
+
+def test_a_loop_that_goes_on_until_nothing_is_left_does_not_wake_itself(
+    transactional_db: None, queue: redis.Redis
+) -> None:
+    with not_for("journeys.react"):
+        wake("journeys.react")
+        wake("messaging.dispatch")
+    assert _woken(queue) == ["messaging.dispatch"]
