@@ -61,6 +61,8 @@ _FIELDS: dict[str, dict[str, _Field]] = {
     "click": {"message": _ID, "place": _NUMBER},
     # Says that the picture of a message was fetched, which counts only while the person agrees to that.
     "open": {"message": _ID},
+    # Opens the page on which somebody answers what a message asked; nothing counts before its button is pressed.
+    "feedback": {"message": _ID},
     # Takes back what was just done: the rows `first` to `last` of a chain.
     "undo": {"subject": _ID, "first": _NUMBER, "last": _NUMBER, "at": _TIME},
 }

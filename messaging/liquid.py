@@ -273,7 +273,7 @@ _HTML = _environment(_PrintEscapedTag)
 _PLAIN_NAMING = _environment(_PrintTag, _Named)
 _HTML_NAMING = _environment(_PrintEscapedTag, _Named)
 ROOTS = ("profile", "account", "event", "data", "links", "brand", "topic", "why", "words")
-LINKS = ("preferences", "unsubscribe")
+LINKS = ("preferences", "unsubscribe", "feedback")
 
 
 class Program:
@@ -302,7 +302,7 @@ class Program:
                 )
             for use in uses:
                 if name == "links" and len(use.segments) > 1 and use.segments[1] not in LINKS:
-                    raise Unsayable(f"`{use}` is unknown; there are links.preferences and links.unsubscribe")
+                    raise Unsayable(f"`{use}` is unknown; there are {', '.join(f'links.{one}' for one in LINKS)}")
 
     def fill(self, values: Mapping[str, Any], *, zone: ZoneInfo, ends_at: float | None = None) -> str:
         """The text for one person; `Unsayable` if a value is missing or a bound is passed.

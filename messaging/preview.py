@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 
 from consent import links
-from messaging import brands, foot, liquid
+from messaging import brands, feedback, foot, liquid
 from messaging.liquid import Program, Unsayable
 from messaging.models import Template, TemplateVersion
 from messaging.rendering import Rendered, brand_values
@@ -16,6 +16,7 @@ def of(template: Template, version: TemplateVersion) -> Rendered:
     """The version as people would read it, with links that change nothing."""
     brand, topic = brands.current(), template.topic
     addresses = links.inert_urls(topic.slug, template.channel)
+    addresses["feedback"] = feedback.inert_url(topic.slug, template.channel)
     if topic.transactional:
         del addresses["unsubscribe"]
     values: dict[str, object] = {

@@ -17,7 +17,7 @@ from consent import links, tokens
 from consent.models import Preference, Topic
 from consent.preferences import is_zone
 from consent.visits import language_of
-from messaging import brands, foot, languages, liquid
+from messaging import brands, feedback, foot, languages, liquid
 from messaging.delivery import CHANNELS, Envelope, Letter
 from messaging.languages import Said
 from messaging.liquid import Program, Unsayable
@@ -52,7 +52,15 @@ class Desk:
         preferences = preferences_url(profile, preference, self.now)
         language = language_of(profile, preference)
         values = values_for(
-            profile, topic, channel.key, self.brand, preferences, unsubscribe, message.context, language
+            profile,
+            topic,
+            channel.key,
+            self.brand,
+            preferences,
+            unsubscribe,
+            message.context,
+            language,
+            feedback.url(message.id),
         )
         said = languages.best(version, (preference.language, profile.locale))
         rendered = fill(said, values, zone_of(profile, preference))
@@ -122,8 +130,9 @@ def values_for(
     unsubscribe: str,
     context: Mapping[str, Any],
     language: str | None = None,
+    asks: str = "",
 ) -> dict[str, Any]:
-    """What a template may name; the foot is in `language`. What is null is missing, as everywhere."""
+    """What a template may name; the foot is in `language`, `asks` is where feedback is given. What is null is missing, as everywhere."""
     account = profile.account
     event = _known(context.get("event"))
     return {
@@ -141,7 +150,7 @@ def values_for(
         else {},
         "event": {**_known(event.get("properties")), **event},
         "data": _known(context.get("data")),
-        "links": _known({"preferences": preferences, "unsubscribe": unsubscribe or None}),
+        "links": _known({"preferences": preferences, "unsubscribe": unsubscribe or None, "feedback": asks or None}),
         "brand": brand_values(brand),
         "topic": {"name": topic.name},
         "why": foot.why(topic, channel, brand.name, language),

@@ -11,6 +11,7 @@ app_name = "messaging"
 urlpatterns = [
     path("c/<token>", views.click, name="click"),
     path("o/<token>", views.opened, name="open"),
+    path("f/<token>", views.feedback, name="feedback"),
     path("webhooks/mail/<slug:provider>/tracking/", webhooks.receive, name="mail_webhook"),
     path("in-app/cairn.js", inapp.script, name="in_app_script"),
     path("in-app/cairn.css", inapp.style, name="in_app_style"),

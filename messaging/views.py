@@ -1,16 +1,20 @@
-"""Where a tracked link leads: straight on, whoever follows it, and nothing but a hit is written (BT-04)."""
+"""Where links in messages lead: straight on, whoever follows them (BT-04), or to the page of a question."""
 
 import logging
 
 from django.db import DatabaseError, InterfaceError, transaction
 from django.http import Http404, HttpRequest, HttpResponse
+from django.utils.translation import get_language_from_request, override
 from django.views.decorators.csrf import csrf_exempt
 
-from consent import tokens
-from consent.public import token_page
+from consent import preferences, tokens
+from consent.public import page, token_page
+from consent.visits import language_of
 from foundation import clock
+from foundation.errors import Invalid
 from messaging import clicks, openings, tracking
-from messaging.models import Link
+from messaging import feedback as answers
+from messaging.models import Link, Message
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +39,43 @@ def click(request: HttpRequest, token: str) -> HttpResponse:
         log.error("a hit was not kept (%s)", type(error).__name__)
     # To the letter what was kept: Django's own redirect writes some characters in another way.
     return HttpResponse(status=302, headers={"Location": link.destination})
+
+
+@token_page("GET", "HEAD", "POST")
+def feedback(request: HttpRequest, token: str) -> HttpResponse:
+    """The page of a question that a message asked; its button says what was answered."""
+    if tokens.read("inert", token):
+        return page("messaging/feedback.html", {"words": answers.words(get_language_from_request(request))})
+    named = tokens.read("feedback", token)
+    found = Message.objects.select_related("profile", "topic", "template", "version")
+    message = found.filter(id=named["message"]).first() if named else None
+    question = answers.question_of(message.version, request.GET.get("q", "")) if message else None
+    if message is None or message.profile is None or question is None:
+        raise Http404
+    language = language_of(message.profile, preferences.of([message.profile.id])[message.profile.id])
+    language = language or get_language_from_request(request)
+    given = request.POST if request.method == "POST" else request.GET
+    chosen, comment = given.get("score", ""), request.POST.get("comment", "")
+    refused = False
+    if request.method == "POST":
+        try:
+            answers.give(message, question, score=chosen, comment=comment, now=clock.now())
+        except Invalid:
+            refused = True
+    context = {
+        "words": answers.words(language),
+        "question": question["question"],
+        "scores": list(answers.scale(question)),
+        "last": answers.scale(question)[-1],
+        "low": question.get("low", ""),
+        "high": question.get("high", ""),
+        "chosen": int(chosen) if chosen.isascii() and chosen.isdecimal() and len(chosen) < 3 else None,
+        "comment": comment[: answers.LONGEST],
+        "done": request.method == "POST" and not refused,
+        "refused": refused,
+    }
+    with override(language):
+        return page("messaging/feedback.html", context, status=400 if refused else 200)
 
 
 @csrf_exempt

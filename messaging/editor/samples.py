@@ -8,7 +8,7 @@ from django.db.models import Q
 from consent import links, preferences
 from consent.models import Topic
 from foundation.wording import now
-from messaging import brands
+from messaging import brands, feedback
 from messaging.models import Brand
 from messaging.rendering import values_for, zone_of
 from profiles.models import Account, AttributeType, EventType, Identifier, Profile
@@ -94,7 +94,8 @@ def values(profile: Profile, topic: Topic, channel: str, brand: Brand | None = N
     unsubscribe = "" if topic.transactional else inert["unsubscribe"]
     context = {"event": event()}
     found = brand or brands.current()
-    return values_for(profile, topic, channel, found, inert["preferences"], unsubscribe, context)
+    asks = feedback.inert_url(topic.slug, channel)
+    return values_for(profile, topic, channel, found, inert["preferences"], unsubscribe, context, asks=asks)
 
 
 def zone(profile: Profile) -> Any:

@@ -45,6 +45,12 @@ class Line(Shape):
     fills = True
 
 
+class PlainLine(Shape):
+    """Words that are the same for everybody."""
+
+    key = "plain line"
+
+
 class Address(Shape):
     key = "address"
     fills = True
@@ -94,7 +100,9 @@ class Columns(Shape):
         return [[], []]
 
 
-SHAPES: dict[str, Shape] = {shape.key: shape() for shape in (Text, Line, Address, Number, YesNo, Texts, Columns)}
+SHAPES: dict[str, Shape] = {
+    shape.key: shape() for shape in (Text, Line, PlainLine, Address, Number, YesNo, Texts, Columns)
+}
 
 
 def of(block: type[Block], field: str) -> Shape:

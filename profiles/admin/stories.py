@@ -24,6 +24,7 @@ _OURS = {
     "$message_clicked": ("Clicked a link in the message", "ads_click"),
     "$message_bounced": ("The message bounced:", "unsubscribe"),
     "$message_complained": ("Marked as spam the message", "report"),
+    "$feedback_given": ("Answered our question in the message", "reviews"),
     "$journey_entered": ("Began the journey", "hiking"),
     "$journey_completed": ("Completed the journey", "flag"),
     "$journey_exited": ("Left the journey", "logout"),

@@ -18,7 +18,7 @@ from messaging.liquid import Program
 VALUES: dict[str, Any] = {
     "profile": {"first_name": "Ada"},
     "event": {"url": "https://example.com/a?b=1&c=2"},
-    "links": {"preferences": "https://example.com/p?a=1&b=2", "unsubscribe": "https://example.com/u"},
+    "links": {"preferences": "https://example.com/p?a=1&b=2", "unsubscribe": "https://example.com/u", "feedback": "https://e.co/f/x"},
     "brand": {"name": "Cairn & Sons", "colour": "#0f766e", "postal_address": "Some Street 1\nSome Town"},
     "why": "You get this because you agreed.",
 }
@@ -35,6 +35,7 @@ WHOLE: dict[str, dict[str, Any]] = {
     },
     "list": {"kind": "list", "items": ["one", "two"], "ordered": True},
     "divider": {"kind": "divider"},
+    "feedback": {"kind": "feedback", "question": "How was it?", "low": "Bad", "high": "Good"},
     "quote": {"kind": "quote", "text": "It works.", "by": "Ben"},
     "columns": {"kind": "columns", "columns": [[{"kind": "text", "text": "left"}], [{"kind": "divider"}]]},
 }

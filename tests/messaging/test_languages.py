@@ -91,6 +91,7 @@ def test_what_is_wrong_in_a_language_is_named_with_its_place(write: Callable[...
         "translations.de.subject",
         "translations.de.blocks[0].href",
     ]
+    wrong: Any
     for wrong in ({"German": GERMAN}, {"de": {"subject": "x"}}, {"DE": GERMAN}, [], {"de": "x"}):
         with pytest.raises(Invalid):
             write(translations=wrong)

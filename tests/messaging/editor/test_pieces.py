@@ -25,6 +25,7 @@ FULL: dict[str, dict[str, Any]] = {
     "list": {"kind": "list", "items": ["One", "Two\nin two lines", "<script>"], "ordered": True},
     "quote": {"kind": "quote", "text": "It saves me an hour.", "by": "Ben"},
     "divider": {"kind": "divider"},
+    "feedback": {"kind": "feedback", "question": "How was it?", "low": "Bad", "high": "Good", "eleven": True},
     "columns": {
         "kind": "columns",
         "columns": [
