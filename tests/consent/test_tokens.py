@@ -12,6 +12,7 @@ PROFILE, MESSAGE = UUID(int=7), UUID(int=9)
 VALUES: dict[str, dict[str, Any]] = {
     "unsubscribe": {"profile": PROFILE, "topic": "news", "channel": "email", "message": MESSAGE},
     "feedback": {"message": MESSAGE},
+    "open": {"message": MESSAGE},
     "preferences": {"profile": PROFILE, "epoch": 3, "at": NOW},
     "less": {"profile": PROFILE, "epoch": 3, "at": NOW},
     "undo": {"subject": PROFILE, "first": 4, "last": 9, "at": NOW},
