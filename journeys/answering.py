@@ -9,7 +9,7 @@ from django.db.models import Q
 
 from foundation import clock, registry
 from foundation.sql import statements
-from journeys import documents, ending, work
+from journeys import calling, documents, ending, work
 from journeys import program as programs
 from journeys.fields import said
 from journeys.models import (
@@ -19,6 +19,7 @@ from journeys.models import (
     Enrollment,
     Journey,
     JourneyVersion,
+    QueuedEntry,
     Refusal,
     Task,
     Transition,
@@ -119,6 +120,7 @@ def absorb(merges: Sequence[Pair]) -> None:
     ended = [id for (id,) in _sql.rows("end_the_one_behind", {**params, "now": now})]
     outbox.cancel(ended, reason="Two people turned out to be one, who was further ahead already.", now=now)
     work.call_off(ended, now=now)
+    calling.call_off(ended, now=now)
     for statement in (
         "tell_apart",
         "move",
@@ -128,6 +130,8 @@ def absorb(merges: Sequence[Pair]) -> None:
         "move_assignments",
         "drop_assignments",
         "drop_appointments",
+        "move_queued",
+        "drop_queued",
     ):
         _sql.run(statement, params)
 
@@ -141,6 +145,7 @@ def erase(profile: Profile) -> None:
     Enrollment.objects.filter(profile=profile).delete()
     Refusal.objects.filter(profile=profile).delete()
     Appointment.objects.filter(profile=profile).delete()
+    QueuedEntry.objects.filter(profile=profile).delete()
     Assignment.objects.filter(profile=profile).delete()
 
 

@@ -11,8 +11,9 @@ from uuid import UUID
 
 from django.db import transaction
 
+from foundation.failpoints import reach
 from foundation.sql import statements
-from journeys import attempts, ending, entering, following, names, rounds
+from journeys import attempts, ending, entering, following, names, pausing, rounds
 from journeys.kinds import Happened
 from journeys.matching import ANYTHING, Renames
 from journeys.models import Attempt, Ending, Journey
@@ -60,12 +61,16 @@ def _react(now: datetime) -> int:
     careful = attempts.workers_die()
     with transaction.atomic():
         attempt = attempts.begin(Attempt.Kind.REACT)
+    reach("react.begun")
     with attempts.held(attempt):
         taken = pulses.claim(PEOPLE, now=now)
+        reach("react.taken")
         if taken:
             walk = Walk.at(pulses.as_of(taken, now))  # what came since the run began is behind us, too
             walk.careful = careful
             look_at(taken, walk)
+        reach("react.written")
+    reach("react.done")
     return len(taken)
 
 
@@ -143,8 +148,11 @@ def _advance(now: datetime) -> int:
         return _again(left, now)
     with transaction.atomic():
         attempt, people = claim(now)
+        reach("advance.claim")
     if attempt is not None:
+        reach("advance.claimed")
         _work_on(attempt, now)
+        reach("advance.done")
     return people
 
 
@@ -176,7 +184,9 @@ def move_on(due: list[Traveller], walk: Walk) -> None:
     """Leads those on whose time has come."""
     ending.check(walk, due, concerns=ending.by_time)
     walk.follow(due)
+    reach("advance.walked")
     walk.write()
+    reach("advance.written")
 
 
 def claim(now: datetime, limit: int = BATCH) -> tuple[Attempt | None, int]:
@@ -221,6 +231,28 @@ def _enter_members(now: datetime) -> int:
     return len(members)
 
 
+def _enter_queued(now: datetime) -> int:
+    """Enters a batch of those who came while a journey was paused, now that it goes on."""
+    waiting = Journey.objects.filter(status=Journey.Status.LIVE, carrying__isnull=True, queued__due_at__lte=now)
+    # By the ids, since rows that are joined twice cannot be held.
+    journey = (
+        Journey.objects.filter(pk__in=waiting.values("pk"))
+        .select_for_update(skip_locked=True, no_key=True)
+        .order_by("pk")
+        .first()
+    )
+    if journey is None:
+        return 0
+    queued = pausing.due(journey, now, PEOPLE)
+    pulses.lock_all([one.profile_id for one in queued])
+    walk = Walk.at(now)
+    entries = pausing.taken(queued)
+    for gate in entering.gates([journey], walk):
+        ending.check(walk, gate.admit(entries, walk), concerns=ending.always)
+    walk.write()  # `_advance` leads them on
+    return len(queued)
+
+
 def _end_stopped(now: datetime) -> int:
     """Ends a batch of those who are still on a journey that was stopped."""
     left = read(_sql.rows("claim_stopped", {"limit": BATCH}))
@@ -238,7 +270,10 @@ def _alone(step: Callable[[datetime], int]) -> Callable[[datetime], int]:
 
     def stepped(now: datetime) -> int:
         with transaction.atomic():
-            return step(now)
+            done = step(now)
+            reach("sweep.written")
+        reach("sweep.done")
+        return done
 
     return stepped
 
@@ -252,5 +287,6 @@ _STEPS = (
     _alone(rounds.start_dated),
     _alone(rounds.start_scheduled),
     _alone(_enter_members),
+    _alone(_enter_queued),
     _advance,
 )

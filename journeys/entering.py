@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 from foundation.sql import statements
 from foundation.wake import wake
 from foundation.wording import span
-from journeys import names, reentry
+from journeys import names, pausing, reentry
 from journeys.fields import condition, said
 from journeys.kinds import Entry, Happened
 from journeys.models import EnrollmentState, Journey, Refusal
@@ -62,13 +62,20 @@ class Gate:
         if not entries:
             return []
         if self.journey.status == Journey.Status.PAUSED:
-            self._refuse(entries, Cause.PAUSED, "The journey was paused.")
+            self._while_paused(entries)
             candidates = []
         else:
             candidates = self._by_rule(sorted(entries, key=lambda entry: entry.at))
         entered = self._enter(candidates, walk)
         self._write_refusals()
         return entered
+
+    def _while_paused(self, entries: Sequence[Entry]) -> None:
+        if self.journey.queues_entries:
+            pausing.keep(self.journey, entries)
+            self.why = "The journey is paused: they enter when it is resumed."
+        else:
+            self._refuse(entries, Cause.PAUSED, "The journey was paused.")
 
     # ── The rule of re-entry ─────────────────────────────────────────────────────────────────────────────────────────
     def _by_rule(self, entries: Sequence[Entry]) -> list[Candidate]:

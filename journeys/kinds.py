@@ -64,6 +64,7 @@ class Step:
     about: ClassVar[str] = ""  # one line for those who choose among kinds
     fresh: ClassVar[Mapping[str, Any]] = {}  # what a new one begins with; it need not be sound yet
     one_of: ClassVar[Sequence[str]] = ()  # fields of which it has one and no more
+    acts: ClassVar[bool] = False  # whether it does something for people, which may be left out for whom it is too late
     fields: ClassVar[Sequence[Field]] = ()
     arms_in: ClassVar[Sequence[str]] = ()  # fields that hold an arm, or a list of arms
     without_arms: ClassVar[Collection[str]] = ()  # those of them that may be absent

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
@@ -13,13 +13,13 @@ from foundation.errors import Conflict, Invalid, Problem
 from foundation.sql import statements
 from foundation.wake import wake
 from foundation.wording import plural
-from journeys import documents, following, kinds, rounds
+from journeys import documents, following, kinds, pausing, rounds, skipping
 from journeys import program as programs
 from journeys.models import Enrollment, EnrollmentState, Journey, JourneyVersion
 from segments.models import Membership
 from staff import actors, audit
 
-_sql = statements("journeys", "publishing")
+_sql, _pauses = statements("journeys", "publishing"), statements("journeys", "pausing")
 _SLUG = re.compile(r"[a-z0-9]+(?:[-_][a-z0-9]+)*\Z")
 
 
@@ -294,41 +294,65 @@ def _way_back(first: str, slug: str, known: Mapping[str, Mapping[str, str]]) -> 
 
 
 # ── Pausing, resuming, stopping ──────────────────────────────────────────────────────────────────────────────────────
-def pause(slug: str, *, reason: str = "", by_itself: bool = False, now: datetime) -> Journey:
+def pause(slug: str, *, queue: bool = False, reason: str = "", by_itself: bool = False, now: datetime) -> Journey:
     """Nobody enters, nobody goes on and nothing is sent until `resume`; goals and exits still count.
 
-    `by_itself`: nobody says so but the journey, for the `reason`, which its page shows.
+    Who comes meanwhile is refused, or with `queue` enters when it is resumed. `by_itself`: nobody says so but the
+    journey, for the `reason`, which its page shows.
     """
     with transaction.atomic():
         journey = hold(slug)
         if journey.status != Journey.Status.LIVE:
             raise Conflict(f"The journey {journey.name} is {_said(journey)}; only a live one can be paused.")
-        journey.status, journey.paused_at = Journey.Status.PAUSED, now
+        journey.status, journey.paused_at, journey.queues_entries = Journey.Status.PAUSED, now, queue
         journey.paused_because = reason if by_itself else ""
-        journey.save(update_fields=["status", "paused_at", "paused_because"])
+        journey.save(update_fields=["status", "paused_at", "paused_because", "queues_entries"])
         done = f"The journey {journey.name} paused itself." if by_itself else f"Paused the journey {journey.name}."
-        audit.record("pause", "journey", slug, done, reason=reason)
+        audit.record("pause", "journey", slug, done, reason=reason, queue=queue)
     return journey
 
 
-def resume(slug: str, *, shift: bool = False, reason: str = "", now: datetime) -> Journey:
-    """Goes on after a pause. Waits went on meanwhile, and those who are late go on at a ramp; with `shift` waits stood
-    still, and everybody goes on as much later as the pause was long."""
+CATCH_UP, SHIFT, SKIP = "catch_up", "shift", "skip"
+HOW = (CATCH_UP, SHIFT, SKIP)
+"""The ways to resume."""
+
+
+def resume(slug: str, *, how: str = CATCH_UP, shift: bool = False, reason: str = "", now: datetime) -> Journey:
+    """Goes on after a pause. Who came meanwhile enters at a ramp, if entries were queued.
+
+    `catch_up`: waits went on meanwhile, and those who are late go on at a ramp. `shift`: waits stood still, and
+    everybody goes on as much later as the pause was long. `skip`: waits went on, and what steps would have done during
+    the pause is left out. `shift=True` says the same as `how="shift"`.
+    """
+    how = SHIFT if shift else how
+    if how not in HOW:
+        raise Invalid.at("how", f"must be one of {', '.join(HOW)}")
     with transaction.atomic():
         journey = hold(slug)
         if journey.status != Journey.Status.PAUSED:
             raise Conflict(f"The journey {journey.name} is {_said(journey)}; only a paused one can be resumed.")
+        if journey.carrying is not None and how != CATCH_UP:
+            raise Conflict(f"A change of the journey {journey.name} is still being carried out: try again soon.")
         length = now - (journey.paused_at or now)
         journey.status, journey.paused_at = Journey.Status.LIVE, None
         journey.paused_because, journey.watched_since = "", now
-        journey.save(update_fields=["status", "paused_at", "paused_because", "watched_since"])
-        if shift:
-            _sql.run("shift", {"journey": journey.pk, "length": length})
-        else:
-            _sql.run("catch_up", {"journey": journey.pk, "now": now, "ramp": following.RAMP})
-        audit.record("resume", "journey", slug, f"Resumed the journey {journey.name}.", reason=reason, shift=shift)
+        _resumed(journey, how, length, now)
+        pausing.let_in(journey, now, ramp=following.RAMP)
+        journey.save(update_fields=["status", "paused_at", "paused_because", "watched_since", "carrying"])
+        audit.record("resume", "journey", slug, f"Resumed the journey {journey.name}.", reason=reason, how=how)
         wake("journeys.advance")
     return journey
+
+
+def _resumed(journey: Journey, how: str, length: timedelta, now: datetime) -> None:
+    params = {"journey": journey.pk, "now": now, "ramp": following.RAMP}
+    if how == SHIFT:
+        _pauses.run("shift", {"journey": journey.pk, "length": length})
+    elif how == SKIP:
+        _pauses.run("ask", params)
+        skipping.begin(journey, now, ramp=following.RAMP)
+    else:
+        _pauses.run("catch_up", params)
 
 
 def stop(slug: str, *, reason: str = "", now: datetime) -> Journey:
@@ -341,6 +365,7 @@ def stop(slug: str, *, reason: str = "", now: datetime) -> Journey:
         journey.paused_because, journey.carrying = "", None
         journey.save(update_fields=["status", "paused_at", "paused_because", "entering_after", "carrying"])
         rounds.drop(journey)
+        pausing.turn_away(journey, f"The journey {journey.name} was stopped before they could enter.", now)
         audit.record("stop", "journey", slug, f"Stopped the journey {journey.name}.", reason=reason)
         wake("journeys.advance")
     return journey

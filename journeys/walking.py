@@ -5,7 +5,7 @@ import logging
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Self
 from uuid import UUID
 
 from django.db import InterfaceError, OperationalError, transaction
@@ -91,7 +91,7 @@ class Walk:
     _programs: dict[int, Program] = field(default_factory=dict)
 
     @classmethod
-    def at(cls, now: datetime) -> "Walk":
+    def at(cls, now: datetime) -> Self:
         rows = Journey.objects.annotate(still=Q(carrying__isnull=True))
         journeys = list(rows.values_list("id", "slug", "status", "still"))
         live = frozenset(id for id, _, status, still in journeys if status == Journey.Status.LIVE and still)

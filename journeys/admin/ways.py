@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import admin
-from django.db.models import Count, Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.safestring import SafeString
@@ -15,7 +15,7 @@ from unfold.decorators import display
 from foundation import wording
 from foundation.admin import ReadOnlyAdmin, Serve, list_of, page_of
 from foundation.pages import Entry, Facts, Flow, Head, Number, Numbers, Part, Story, Table, Verb, fragment
-from journeys import documents, publishing, telling
+from journeys import documents, numbers, publishing, telling
 from journeys.admin import finding
 from journeys.editor.doors import Drawn
 from journeys.models import Enrollment, EnrollmentState, Journey, JourneyVersion, Refusal, Transition
@@ -38,27 +38,35 @@ def _sees_people(request: HttpRequest) -> bool:
 _VERBS = {
     "publish": Verb("publish", "Publish the draft", "From now on people enter the new version. Publish it?"),
     "pause": Verb("pause", "Pause"),
+    "queue": Verb("queue", "Pause, and keep who comes", "Whoever comes meanwhile enters when it is resumed. Pause it?"),
     "resume": Verb("resume", "Resume", "Waits went on meanwhile: those who are late go on now. Resume it?"),
     "shift": Verb("shift", "Resume, with waits put off", "Waits stood still during the pause. Resume it?"),
+    "skip": Verb(
+        "skip", "Resume without what was missed", "What would have happened during the pause is left out. Resume it?"
+    ),
     "stop": Verb("stop", "Stop", "Everybody who is on the way is taken off, and nothing more is sent. Stop it?", True),
 }
 _ACTS: dict[str, tuple[Callable[..., Any], dict[str, Any], str]] = {
     "publish": (publishing.publish, {}, "{} is published."),
     "pause": (publishing.pause, {}, "{} is paused: nobody enters, goes on or hears from it."),
+    "queue": (publishing.pause, {"queue": True}, "{} is paused: whoever comes meanwhile enters when it is resumed."),
     "resume": (publishing.resume, {}, "{} goes on."),
+    "skip": (publishing.resume, {"how": "skip"}, "{} goes on, without what was missed."),
     "shift": (publishing.resume, {"shift": True}, "{} goes on, with all waits put off by the pause."),
     "stop": (publishing.stop, {}, "{} is stopped; people are taken off within moments."),
 }
 _OFFERED = {
     "draft": ["publish"],
-    "live": ["publish", "pause", "stop"],
-    "paused": ["publish", "resume", "shift", "stop"],
+    "live": ["publish", "pause", "queue", "stop"],
+    "paused": ["publish", "resume", "shift", "skip", "stop"],
 }
 
 
 @admin.register(Journey)
 class JourneyAdmin(Drawn):
-    empty = "Add a journey to begin: say what starts it, and draw what happens then. The API and playbooks make some, too."
+    empty = (
+        "Add a journey to begin: say what starts it, and draw what happens then. The API and playbooks make some, too."
+    )
     list_display = ("name_", "starts", "status_", "on_the_way", "completed", "converted")
     list_filter = (("status", ChoicesDropdownFilter),)
     search_fields = ("name", "slug")
@@ -81,35 +89,32 @@ class JourneyAdmin(Drawn):
 
     @display(description="On the way")
     def on_the_way(self, journey: Any) -> str:
-        return wording.amount(journey.active)
+        return wording.amount(journey.totals.active)
 
     @display(description="Completed")
     def completed(self, journey: Any) -> str:
-        return wording.amount(journey.done)
+        return wording.amount(journey.totals.completed)
 
     @display(description="Reached the goal")
     def converted(self, journey: Any) -> str:
-        return wording.amount(journey.reached)
+        return wording.amount(journey.totals.converted)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Journey]:
-        return (
-            super()
-            .get_queryset(request)
-            .select_related("version")
-            .annotate(
-                active=Count("enrollments", filter=Q(enrollments__state=EnrollmentState.ACTIVE)),
-                done=Count("enrollments", filter=Q(enrollments__state=EnrollmentState.COMPLETED)),
-                left=Count("enrollments", filter=Q(enrollments__state=EnrollmentState.EXITED)),
-                failed=Count("enrollments", filter=Q(enrollments__state=EnrollmentState.FAILED)),
-                reached=Count("enrollments", filter=Q(enrollments__converted_at__isnull=False)),
-            )
-        )
+        return super().get_queryset(request).select_related("version")
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """The list, with the totals of all that it shows asked at once."""
+        found: Any = super().get_changelist_instance(request)
+        totals = numbers.totals([row.pk for row in found.result_list])
+        for row in found.result_list:
+            row.totals = totals[row.pk]
+        return found
 
     def head(self, request: HttpRequest, row: Any) -> Head:
         since = f" Paused {wording.ago(row.paused_at)}." if row.paused_at else ""
         if row.paused_because:
             since = f" It paused itself {wording.ago(row.paused_at or wording.now())}: {row.paused_because}"
-        entered = row.active + row.done + row.left + row.failed
+        entered = numbers.totals([row.pk])[row.pk].entered
         lead = f"{row.description} {wording.plural(entered, 'person has', 'people have')} taken part.{since}"
         return Head(row.name, lead.strip(), [self.status_(row)])
 
@@ -146,24 +151,20 @@ def _numbers(row: Any) -> Part:
     def leading(state: str) -> str:
         return list_of(Enrollment, journey__id__exact=row.pk, state__exact=state)
 
+    totals = numbers.totals([row.pk])[row.pk]
     shown = [
-        Number("On the way", wording.amount(row.active), address=leading("active"), icon="hiking"),
-        Number("Completed", wording.amount(row.done), address=leading("completed"), icon="flag"),
-        Number("Left", wording.amount(row.left), address=leading("exited"), icon="logout"),
-        Number("Reached the goal", wording.amount(row.reached), icon="emoji_events"),
+        Number("On the way", wording.amount(totals.active), address=leading("active"), icon="hiking"),
+        Number("Completed", wording.amount(totals.completed), address=leading("completed"), icon="flag"),
+        Number("Left", wording.amount(totals.exited), address=leading("exited"), icon="logout"),
+        Number("Reached the goal", wording.amount(totals.converted), icon="emoji_events"),
     ]
-    if row.failed:
-        shown.append(Number("Failed", wording.amount(row.failed), address=leading("failed"), icon="error"))
+    if totals.failed:
+        shown.append(Number("Failed", wording.amount(totals.failed), address=leading("failed"), icon="error"))
     return Numbers(title="How it goes", numbers=shown)
 
 
 def _flow(row: Journey, version: JourneyVersion | None) -> Part:
-    standing = dict(
-        Enrollment.objects.filter(journey=row, state=EnrollmentState.ACTIVE)
-        .order_by()
-        .values_list("step")
-        .annotate(n=Count("id"))
-    )
+    standing = {key: step.waiting for key, step in numbers.of(row).steps.items() if step.waiting}
     shown = telling.lines(version.document, standing) if version and _readable(version) else []
     number = f"Version {version.number}" if version else ""
     note = number if row.version else f"{number}, which is not published yet"

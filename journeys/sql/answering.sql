@@ -94,3 +94,20 @@ DELETE FROM journeys_assignment WHERE profile_id = ANY(%(absorbed)s::uuid[]);
 -- name: drop_appointments
 -- When the survivors are to enter is worked out anew; what was written for the absorbed is of no use.
 DELETE FROM journeys_appointment WHERE profile_id = ANY(%(absorbed)s::uuid[]);
+
+-- name: move_queued
+-- Who waits to enter a journey that is paused, waits as the one who lives on.
+UPDATE journeys_queuedentry q SET profile_id = m.survivor
+FROM (
+    SELECT DISTINCT ON (o.journey_id, o.key, m.survivor) o.id, m.survivor
+    FROM unnest(%(survivors)s::uuid[], %(absorbed)s::uuid[]) AS m(survivor, absorbed)
+    JOIN journeys_queuedentry o ON o.profile_id = m.absorbed
+    ORDER BY o.journey_id, o.key, m.survivor, o.at
+) AS m
+WHERE q.id = m.id AND NOT EXISTS (
+    SELECT FROM journeys_queuedentry s WHERE s.journey_id = q.journey_id AND s.profile_id = m.survivor AND s.key = q.key
+);
+
+-- name: drop_queued
+-- What the survivor waits for already, is not waited for twice.
+DELETE FROM journeys_queuedentry WHERE profile_id = ANY(%(absorbed)s::uuid[]);

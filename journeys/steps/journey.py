@@ -19,6 +19,7 @@ _SHORTLY = timedelta(seconds=1)
 class JourneyStep(Step):
     key = "journey"
     label = "Start another journey"
+    acts = True
     icon = "route"
     about = "Puts them on another journey as well; this one goes on."
     example = {"kind": "journey", "slug": "onboarding"}

@@ -16,6 +16,7 @@ from messaging import outbox
 class Message(Step):
     key = "message"
     label = "Send a message"
+    acts = True
     icon = "mail"
     about = "Sends an e-mail or another message, if consent and caps allow it."
     example = {"kind": "message", "channel": "email", "template": "welcome"}

@@ -18,6 +18,7 @@ from segments.models import Segment
 class SegmentStep(Step):
     key = "segment"
     label = "Change a segment"
+    acts = True
     icon = "group_add"
     about = "Puts them into a segment that is filled by hand, or takes them out."
     one_of = ("add", "remove")

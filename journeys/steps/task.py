@@ -23,6 +23,7 @@ _LONGEST = 500
 class TaskStep(Step):
     key = "task"
     label = "A task for somebody"
+    acts = True
     icon = "assignment_ind"
     about = "Asks a team to do something, such as a call, and may wait for what comes of it."
     example = {

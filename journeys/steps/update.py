@@ -37,6 +37,7 @@ class Values(Field):
 class Update(Step):
     key = "update"
     label = "Set values"
+    acts = True
     icon = "edit_note"
     about = "Writes values into their profile."
     example = {"kind": "update", "set": {"stage": "onboarded"}}

@@ -74,6 +74,7 @@ class Body(Field):
 class Webhook(Step):
     key = "webhook"
     label = "Call a webhook"
+    acts = True
     example = {
         "kind": "webhook",
         "url": "https://example.com/hooks/cairn",

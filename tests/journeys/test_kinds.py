@@ -96,6 +96,12 @@ def test_many_people_are_one_question(
 
 
 @each_step
+def test_what_acts_says_so_since_a_pause_may_leave_it_out(kind: type[kinds.Step]) -> None:
+    performs = kind.perform is not kinds.Step.perform
+    assert kind.acts == (performs and kind.key != "split"), "a split keeps what it drew, and does nothing else"
+
+
+@each_step
 def test_it_has_its_place_in_a_program(kind: type[kinds.Step]) -> None:
     last = {"key": "last", "kind": "exit"}
     document = {"entry": {"trigger": SIGNED_UP}, "steps": [{"key": "here", **kind.example}, last]}

@@ -15,6 +15,7 @@ from journeys import audit, numbers, publishing
 from journeys.models import Enrollment, Journey, Tally, Transition
 from profiles.models import Profile
 from tests.journeys.conftest import Stage, branch, leave, send, wait
+from tests.journeys.test_admin import signed_in
 
 PRO = {"kind": "attribute", "name": "plan", "op": "is", "value": "pro"}
 GOAL = {"condition": {"kind": "event", "name": "bought"}, "within": {"days": 14}, "exit": False}
@@ -126,6 +127,17 @@ def test_conversions_count_for_the_steps_and_arms_that_were_passed_before(
     stage.rest()
     found = numbers.of(journey)
     assert (found.completed, found.converted, found.step("last").converted) == (2, 2, 1)
+
+
+def test_the_list_of_journeys_looks_at_no_person(stage: Stage, ada: Profile) -> None:
+    stage.journey(wait("pause"))
+    stage.does(ada, "signed_up")
+    stage.rest()
+    client = signed_in("publisher")
+    with CaptureQueriesContext(connection) as asked:
+        page = client.get("/admin/journeys/journey/").content.decode()
+    assert "Onboarding" in page
+    assert [query["sql"] for query in asked if "journeys_enrollment" in query["sql"]] == []
 
 
 def test_totals_of_many_journeys_are_one_question(stage: Stage, ada: Profile) -> None:
