@@ -34,7 +34,10 @@ class Wired:
         missing = [one.label for one in channel.settings if one.required and not one.make and not self.values[one.name]]
         if self.lost and missing:
             return "has lost its secrets, since LINK_KEYS changed; they must be entered again"
-        return f"is not set up yet: {', '.join(missing)}" if missing else ""
+        if not missing:
+            return ""
+        named = ", ".join(f"“{one}”" for one in missing)
+        return f"is not set up yet: {named} {'is' if len(missing) == 1 else 'are'} still to be filled in"
 
 
 def row(key: str) -> ChannelSettings:

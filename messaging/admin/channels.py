@@ -83,7 +83,7 @@ class ChannelAdmin(ReadOnlyAdmin):
                 wording.link(_name(one), _page(one)),
                 one.about,
                 _state(one, wired[one.key]),
-                _last(tested.get(one.key)) or wording.quiet("never"),
+                _last(tested.get(one.key)) or wording.quiet("never" if one.can_test else "–"),
             )
             for one in sorted(CHANNELS, key=lambda one: (one.key != "email", one.label))
         ]

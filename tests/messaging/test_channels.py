@@ -77,7 +77,7 @@ def test_a_message_waits_until_its_channel_is_set_up_and_then_goes_at_once(
     eve = person("eve", phone="+43 660 1234567")
     message = by_channel.said(eve, "sms", now)
     assert (message.state, message.guardrail) == (MessageState.DEFERRED, "channel")
-    assert message.reason.startswith("The channel text message is not set up yet: Provider.")
+    assert message.reason.startswith("The channel text message is not set up yet: “Provider” is still to be filled in.")
     wiring.save("sms", {"url": f"twilio://AC{'a' * 32}:{'b' * 32}@15551234567/{{phone}}"}, now=now)
     message.refresh_from_db()
     assert message.due_at == now
