@@ -23,6 +23,7 @@ class StepFields(Fields):
     at = serializers.DateTimeField(read_only=True)
     actor = serializers.CharField(read_only=True)
     what = serializers.CharField(read_only=True)
+    said = serializers.CharField(read_only=True, help_text="In whose words ever; gone with an erasure.")
 
 
 class PrivacyRequestFields(Fields):
@@ -30,6 +31,13 @@ class PrivacyRequestFields(Fields):
     external_id = Text(source="profile.external_id", allow_null=True, help_text="Whose; null once they are erased.")
     kind = serializers.ChoiceField(PrivacyRequest.Kind.choices)
     said = Text(required=False, allow_blank=True, default="", max_length=requests.LONGEST, help_text="In their words.")
+    identity = Text(
+        required=False,
+        allow_blank=True,
+        default="",
+        max_length=requests.LONGEST,
+        help_text="How you made sure who asks.",
+    )
     via = serializers.CharField(read_only=True)
     status = serializers.SerializerMethodField(help_text=f"One of {', '.join(requests.STATUSES)}.")
     raised_at = serializers.DateTimeField(read_only=True)
@@ -44,12 +52,17 @@ class PrivacyRequestFields(Fields):
         return requests.status(row, self.context["view"].now)
 
 
+class LiftFields(Fields):
+    reason = Text(max_length=requests.LONGEST, help_text="Why; of a restriction the person is mailed it.")
+
+
 class ChangeFields(Fields):
-    """Either an extension, or an end."""
+    """An extension, an end, or how it was made sure who asks."""
 
     extended = Text(required=False, max_length=2_000, help_text="Why it takes two months longer.")
     outcome = serializers.ChoiceField(PrivacyRequest.Outcome.choices, required=False)
     answer = Text(required=False, max_length=requests.LONGEST, help_text="What the person was told.")
+    identity = Text(required=False, max_length=requests.LONGEST, help_text="How you made sure who asks.")
 
 
 class PrivacyFilters(Fields):
@@ -76,16 +89,20 @@ class PrivacyRequestView(ListModelMixin, RetrieveModelMixin, Resource):
     def create(self, request: Request) -> Response:
         asked = self.taken()
         profile = find((asked.get("profile") or {}).get("external_id") or "")
-        row = requests.raise_(profile, asked["kind"], via=PrivacyRequest.Via.API, said=asked["said"], now=self.now)
-        return self.shown(row, 201)
+        words = {"said": asked["said"], "identity": asked["identity"]}
+        return self.shown(
+            requests.raise_(profile, asked["kind"], via=PrivacyRequest.Via.API, now=self.now, **words), 201
+        )
 
     @extend_schema(request=ChangeFields, responses={200: PrivacyRequestFields})
     def partial_update(self, request: Request, pk: str) -> Response:
         asked, row = self.taken(ChangeFields), self._find(pk)
+        if set(asked) == {"identity"}:
+            return self.shown(requests.note_identity(row.id, asked["identity"], now=self.now))
         if "extended" in asked and "outcome" not in asked:
             return self.shown(requests.extend(row.id, reason=asked["extended"], now=self.now))
         if "outcome" not in asked or "extended" in asked:
-            raise Invalid.at("", "Send either `extended`, or `outcome` and `answer`.")
+            raise Invalid.at("", "Send `extended`, or `identity`, or `outcome` and `answer`.")
         closed = requests.close(row.id, outcome=asked["outcome"], answer=asked.get("answer", ""), now=self.now)
         return self.shown(closed)
 
@@ -93,6 +110,15 @@ class PrivacyRequestView(ListModelMixin, RetrieveModelMixin, Resource):
     @action(detail=True, methods=["post"], url_path="carry-out")
     def carry_out(self, request: Request, pk: str) -> Response:
         return self.shown(requests.carry_out(self._find(pk).id, now=self.now))
+
+    @extend_schema(
+        request=LiftFields,
+        responses={200: PrivacyRequestFields},
+        description="Takes back the restriction or the objection that it set.",
+    )
+    @action(detail=True, methods=["post"])
+    def lift(self, request: Request, pk: str) -> Response:
+        return self.shown(requests.lift(self._find(pk).id, reason=self.taken(LiftFields)["reason"], now=self.now))
 
     def _find(self, pk: str) -> PrivacyRequest:
         try:

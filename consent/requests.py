@@ -146,45 +146,32 @@ def extend(id: UUID, *, reason: str, now: datetime) -> PrivacyRequest:
     return row
 
 
-def restrict(profile: Profile, *, reason: str, via: str, now: datetime) -> PrivacyRequest:
-    """Has their data only stored from now on, as a request that is kept at once; `reason` is theirs, or ours."""
-    _check_reason(reason)
-    with transaction.atomic():
-        row = raise_(profile, Kind.RESTRICTION, via=via, said=reason.strip(), now=now)
-        return carry_out(row.id, now=now)
+def may_lift(row: PrivacyRequest) -> bool:
+    """Whether what this request set still holds, so that it can be lifted."""
+    kind = _LIMITS.get(row.kind)
+    return bool(row.profile and kind and Limit.objects.filter(profile=row.profile, kind=kind).exists())
 
 
-def lift(profile: Profile, kind: str, *, reason: str, via: str, now: datetime) -> PrivacyRequest:
-    """Takes a restriction or an objection away, and says so in the log of their last request of that kind.
+def lift(id: UUID, *, reason: str, now: datetime) -> PrivacyRequest:
+    """Takes back the restriction, or the objection, that this request set; its log says why.
 
-    Of a restriction they are told beforehand (GDPR, article 18(3)): the mail is under way when this returns.
+    Of a restriction they are told (GDPR, article 18(3)), by mail, with the reason.
     """
-    _check_reason(reason)
-    asked = {Limit.Kind.RESTRICTED: Kind.RESTRICTION, Limit.Kind.OBJECTED: Kind.OBJECTION}.get(Limit.Kind(kind))
+    if not reason.strip() or len(reason) > LONGEST or "\0" in reason:
+        raise Invalid.at("reason", f"must say why, in {LONGEST:,} characters at most")
     with transaction.atomic():
-        if not limits.lift(profile, kind, now=now):
+        row = PrivacyRequest.objects.select_for_update(of=["self"]).select_related("profile").get(id=id)
+        if row.profile is None or row.kind not in _LIMITS:
+            raise Conflict("This request limited nothing that could be lifted.")
+        if not limits.lift(row.profile, _LIMITS[row.kind], now=now):
             raise Conflict("Nothing is to be lifted: their data is used as usual.")
-        row = PrivacyRequest.objects.filter(profile=profile, kind=asked).order_by("-raised_at", "-id").first()
-        if row is None:
-            row = PrivacyRequest.objects.create(
-                profile=profile,
-                kind=asked,
-                via=via,
-                raised_at=now,
-                due_on=_day(now),
-                closed_at=now,
-                outcome=Outcome.DONE,
-                answer="Lifted.",
-            )
-        _step(row, "Lifted: their data is used as usual again.", now, said=reason.strip())
-        if kind == Limit.Kind.RESTRICTED and profile.email:
-            registry.mail_notice.ask(profile, "lifted", {"reason": reason.strip()})
+        _step(row, "Lifted: their data is used as before.", now, said=reason.strip())
+        if row.kind == Kind.RESTRICTION and row.profile.email:
+            registry.mail_notice.ask(row.profile, "lifted", {"reason": reason.strip()})
     return row
 
 
-def _check_reason(reason: str) -> None:
-    if not reason.strip() or len(reason) > LONGEST or "\0" in reason:
-        raise Invalid.at("reason", f"must say why, in {LONGEST:,} characters at most")
+_LIMITS: dict[str, str] = {Kind.RESTRICTION: Limit.Kind.RESTRICTED, Kind.OBJECTION: Limit.Kind.OBJECTED}
 
 
 def forget_words(profile: Profile, *, now: datetime) -> None:

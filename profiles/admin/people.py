@@ -31,6 +31,13 @@ FRAGMENTS = (
     ("Consent", "consent_of_person", "consent.view_consentstate"),
 )
 
+# What apps above offer to do about a person: its label, the name of the URL that leads there, and who may.
+LINKS = (
+    ("Everything held", "everything_of_person", "consent.export_privacyrequest"),
+    ("As a file", "everything_as_file", "consent.export_privacyrequest"),
+    ("Raise a request", "request_for_person", "consent.add_privacyrequest"),
+)
+
 
 @admin.register(Profile)
 class ProfileAdmin(ReadOnlyAdmin):
@@ -99,10 +106,15 @@ class ProfileAdmin(ReadOnlyAdmin):
         ]
 
     def verbs(self, request: HttpRequest, row: Profile) -> Sequence[Verb]:
+        links = [
+            Verb(name, label, address=reverse(f"admin:{name}", args=[row.pk]))
+            for label, name, permission in LINKS
+            if request.user.has_perm(permission)
+        ]
         if not request.user.has_perm("profiles.delete_profile"):
-            return []
+            return links
         question = f"Everything that names {row} will be erased here and cannot be brought back. Erase it?"
-        return [Verb("erase", "Erase", question, True)]
+        return [*links, Verb("erase", "Erase", question, True)]
 
     def act(self, request: HttpRequest, row: Profile, verb: str) -> str:
         people.erase(row, now=clock.now())

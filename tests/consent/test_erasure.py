@@ -67,7 +67,8 @@ def canary(database: None, news: Topic, decide: Callable[..., Outcome], now: dat
     for said in (f"I am {EMAIL}", f"Again: {EMAIL}"):
         row = requests.raise_(profile, "access", via="staff", said=said, identity=f"Called {PHONE}", now=now)
     requests.extend(row.id, reason=f"Canaryzq writes from {DEVICE}", now=now)
-    requests.restrict(profile, reason=f"{EMAIL} says so", via="staff", now=now)
+    asked = requests.raise_(profile, "restriction", via="staff", said=f"{EMAIL} says so", now=now)
+    requests.carry_out(asked.id, now=now)
     ticking.rest(now)
     file = tmp_path / "people.csv"
     file.write_text(f"external_id,email,phone\nother,not an address,\n,{EMAIL},\n")

@@ -287,7 +287,7 @@ def test_CO06_the_queue_of_staff_shows_what_is_due(ada: Profile, at: At, now: da
     assert shown == {each: each == status for each in requests.STATUSES}
     page = client.get(f"{address}{row.id}/change/").content.decode()
     assert "Do it now" in page
-    assert ("Two months more" in page) == (status != "overdue")
+    assert ("It takes two months more" in page) == (status != "overdue")
     assert re.search("Please.", page)
     client.post(f"{address}{row.id}/change/", {"verb": "carry_out"})
     assert not Profile.objects.exists()
