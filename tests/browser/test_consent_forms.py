@@ -32,12 +32,12 @@ def news(live_server: Any) -> Topic:
     return topic
 
 
-@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize(("dark", "width"), [(False, 1280), (True, 390)])
 def test_somebody_signs_up_and_confirms(
-    context: Open, ada: Profile, news: Topic, violations: Violations, dark: bool
+    context: Open, ada: Profile, news: Topic, violations: Violations, dark: bool, width: int
 ) -> None:
     signups.save("letters", name="Letters", topics=["news", "tips"], wordings=WORDS, now=clock.now())
-    page = context(dark=dark).new_page()
+    page = context(dark=dark, width=width).new_page()
     page.goto(f"{settings.BASE_URL}/forms/letters/")
     expect(page.get_by_label("Website")).not_to_be_in_viewport()
     page.get_by_label("News").check()
