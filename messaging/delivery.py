@@ -224,6 +224,12 @@ def label(channel: str) -> str:
     return found.label if found else channel.replace("_", " ")
 
 
+def told(channel: str, address: str) -> str:
+    """Where a message went, as staff read it."""
+    found = CHANNELS.get(channel)
+    return found().told(address) if found and address else address
+
+
 def form_of(channel: str) -> Form:
     """What a template for it consists of; of a channel that is no more, what most do."""
     found = CHANNELS.get(channel)

@@ -81,6 +81,9 @@ class InApp(Channel):
     def address(self, profile: Profile) -> str:
         return profile.external_id or ""
 
+    def told(self, address: str) -> str:
+        return f"The inbox of {address}"
+
     def copied(self) -> list[tuple[str, str, str]]:
         address = settings.BASE_URL + reverse("messaging:in_app_script")
         tag = f'<script src="{address}" data-user="USER ID" data-signature="SIGNATURE" defer></script>'

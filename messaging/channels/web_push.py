@@ -56,6 +56,9 @@ class WebPush(Channel):
         reached = push.reached([profile.id for profile in profiles])
         return {one.id: (one.external_id or "") if one.id in reached else "" for one in profiles}
 
+    def told(self, address: str) -> str:
+        return f"The browsers of {address}"
+
     def copied(self) -> list[tuple[str, str, str]]:
         line = f'importScripts("{settings.BASE_URL}{reverse("messaging:in_app_worker")}");'
         return [
