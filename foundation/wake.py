@@ -10,6 +10,8 @@ from celery import current_app
 from django.conf import settings
 from django.db import connection, transaction
 
+from foundation.failpoints import reach
+
 log = logging.getLogger(__name__)
 _needless: ContextVar[str] = ContextVar("needless", default="")
 
@@ -50,6 +52,7 @@ class _Call:
 
 
 def _send(task: str) -> None:
+    reach("wake.send")
     try:
         # One try: a broker that is away must not hold up whoever brought the work.
         current_app.send_task(task, ignore_result=True, retry=False, expires=60)
