@@ -14,7 +14,8 @@ from staff.models import Team
 DEEPEST = 10
 MOST_STEPS = 300
 
-_PARTS = ("entry", "goal", "exit", "steps")
+_PARTS = ("entry", "goal", "exit", "steps", "priority", "pauses_above")
+_HARMS = ("failed", "bounced", "complained")
 _GOAL = (Condition(name="condition", label="Goal"), Duration(name="within", label="Within", required=False))
 
 
@@ -71,7 +72,28 @@ def _flaws(document: Mapping[str, Any]) -> Iterator[Problem]:
     yield from _goal(document.get("goal"))
     if document.get("exit") is not None:
         yield from Condition(name="exit", label="Exit").problems(document["exit"], "exit")
+    yield from _priority(document.get("priority"))
+    yield from _limits(document.get("pauses_above"))
     yield from _Steps().look(document.get("steps"))
+
+
+def _priority(value: Any) -> Iterator[Problem]:
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int) or not -100 <= value <= 100):
+        yield Problem("priority", "must be a whole number from -100 to 100; without one it is 0")
+
+
+def _limits(value: Any) -> Iterator[Problem]:
+    """How many of its last 200 messages may come to harm before the journey pauses itself."""
+    if value is None:
+        return
+    if not isinstance(value, Mapping):
+        yield Problem("pauses_above", 'must be an object such as {"failed": 20, "bounced": 10, "complained": 1}')
+        return
+    yield from check((), value, "pauses_above", also=_HARMS)
+    for name in _HARMS:
+        limit = value.get(name)
+        if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or not 0 <= limit <= 200):
+            yield Problem(f"pauses_above.{name}", "must be a whole number from 0 to 200, of the last 200 messages")
 
 
 def _entry(entry: Any) -> Iterator[Problem]:

@@ -86,7 +86,7 @@ class Program:
         self.goal = _goal(document.get("goal"))
         self.exit = condition(document["exit"]) if document.get("exit") is not None else None
         self.first: str | None = program["first"]
-        self.nodes = {key: _node(key, laid) for key, laid in program["steps"].items()}
+        self.nodes = {key: _node(key, laid, document.get("priority") or 0) for key, laid in program["steps"].items()}
 
 
 def of(version_ids: Iterable[int]) -> dict[int, Program]:
@@ -125,7 +125,9 @@ def _goal(given: Mapping[str, Any] | None) -> Goal | None:
     return Goal(condition(given["condition"]), within, given.get("exit") is not False)
 
 
-def _node(key: str, laid: Mapping[str, Any]) -> Node:
+def _node(key: str, laid: Mapping[str, Any], priority: int) -> Node:
     variant = kinds.steps.get(laid["kind"])
     step = variant(key, laid["given"]) if variant else None
+    if step is not None:
+        step.priority = priority
     return Node(key, laid["kind"], step, laid["next"], laid["arms"])

@@ -1,5 +1,6 @@
 """What is looked after while journeys run: one that does harm pauses itself, and time alone ends what it may end."""
 
+from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
@@ -35,16 +36,26 @@ def pause_harmful(now: datetime) -> int:
     Counted are the last 200 since the journey was published or resumed.
     """
     paused = 0
-    for slug, *counts in _sql.rows("harm", {"newest": _NEWEST, "last": LAST}):
-        passed = _passed(dict(zip(_BAD, counts, strict=True)))
+    found = {slug: counts for slug, *counts in _sql.rows("harm", {"newest": _NEWEST, "last": LAST})}
+    limits = _limits(found)
+    for slug, counts in found.items():
+        passed = _passed(dict(zip(_BAD, counts, strict=True)), limits[slug])
         if passed:
             paused += _pause(slug, passed, now)
     return paused
 
 
-def _passed(counts: dict[str, int]) -> str:
+def _limits(slugs: Collection[str]) -> dict[str, dict[str, int]]:
+    """The limits of each of these journeys: its own, else those of the settings."""
+    rows = Journey.objects.filter(slug__in=slugs).values_list("slug", "version__document__pauses_above")
+    return {
+        slug: {**settings.JOURNEY_PAUSES_ABOVE, **{kind: n for kind, n in (own or {}).items() if n is not None}}
+        for slug, own in rows
+    }
+
+
+def _passed(counts: dict[str, int], limits: dict[str, int]) -> str:
     """What passed its limit, in words; "" where nothing did."""
-    limits = settings.JOURNEY_PAUSES_ABOVE
     parts = [
         f"{amount(n)} {_BAD[kind]} (more than {amount(limits[kind])})" for kind, n in counts.items() if n > limits[kind]
     ]

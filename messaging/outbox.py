@@ -69,7 +69,14 @@ class To(NamedTuple):
 
 
 def enqueue_for(
-    people: Sequence[To], *, template: str, channel: str, journey: str = "", step: str = "", now: datetime
+    people: Sequence[To],
+    *,
+    template: str,
+    channel: str,
+    journey: str = "",
+    step: str = "",
+    priority: int = 0,
+    now: datetime,
 ) -> None:
     """Queues one message for many as `enqueue` does, in one statement; what was queued before stays as it is."""
     if not people:
@@ -88,6 +95,7 @@ def enqueue_for(
         "journey": journey,
         "step": step,
         "urgent": found.topic.transactional,
+        "priority": priority,
         "expires": now + _stale_after(found.topic),
         "now": now,
     }

@@ -39,12 +39,13 @@ class Message(Step):
             channel=given["channel"],
             journey=people[0].journey,
             step=self.name,
+            priority=self.priority,
             now=at,
         )
 
     def _to(self, one: Standing) -> outbox.To:
-        context = {name: one.context[name] for name in ("event", "data") if name in one.context} if one.context else {}
-        return outbox.To(self._key(one), one.profile_id, one.id, str(one.context.get("variant", "")), context)
+        known = one.context
+        return outbox.To(self._key(one), one.profile_id, one.id, str(known.get("variant", "")), _context(known))
 
     def _key(self, one: Standing) -> str:
         """What makes the message the same one, however often this is tried; whom staff put elsewhere goes anew."""
@@ -56,7 +57,9 @@ class Message(Step):
         return [Use(joined(path, "template"), "template", str(document["template"]), str(document["channel"]))]
 
 
-def _context(one: Standing) -> dict[str, Any]:
+def _context(known: Mapping[str, Any]) -> dict[str, Any]:
     """What the template may use beside the person."""
-    event, data = one.context.get("event"), filling.data(one.context)
+    if not known:
+        return {}
+    event, data = known.get("event"), filling.data(known)
     return {**({"event": event} if event is not None else {}), **({"data": data} if data else {})}

@@ -25,7 +25,7 @@ INSERT INTO messaging_message (
 SELECT
     gen_random_uuid(), r.key, r.profile, %(channel)s, %(topic)s, %(template)s, %(journey)s, r.enrollment, %(step)s,
     coalesce(r.variant, ''), coalesce(r.context, '{}'), 'queued', '', '{}', '', '', '', '', '', '', '', '', 0, 0, 0,
-    %(urgent)s, 0, %(now)s, %(expires)s, %(now)s
+    %(urgent)s, %(priority)s, %(now)s, %(expires)s, %(now)s
 FROM ROWS FROM (
     unnest(%(profiles)s::uuid[]), unnest(%(enrollments)s::uuid[]), jsonb_array_elements_text(%(keys)s::jsonb),
     jsonb_array_elements_text(%(variants)s::jsonb), jsonb_array_elements(%(contexts)s::jsonb)

@@ -12,6 +12,7 @@ from foundation import outgoing, registry
 from foundation.errors import Invalid
 from journeys import audit, calling, publishing
 from journeys.models import Call
+from messaging.models import Message
 from profiles.models import Event, Profile
 from tests.journeys.conftest import Stage, branch, send, wait
 from tests.receiving import Receiver, is_signed, receiving
@@ -64,6 +65,7 @@ def test_a_call_is_made_signed_and_its_answer_decides_where_they_go(
     answer = stage.enrollment(ada).context["answers"]["hook"]
     assert answer == {"tier": "gold", "score": 7, "ok": True, "status": 200}
     assert stage.messages(ada) == [("hello", "queued")]
+    assert Message.objects.get().context["data"] == {"answers": {"hook": answer}}, "templates may name it"
     assert audit.breaches(stage.now) == []
 
 

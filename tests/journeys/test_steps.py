@@ -10,6 +10,7 @@ import pytest
 from journeys import audit, hours, publishing
 from journeys.models import Assignment, Enrollment
 from journeys.steps.split import Split, bucket
+from messaging.models import Message
 from profiles import merging
 from profiles.merging import Pair
 from profiles.models import Profile
@@ -295,3 +296,10 @@ def test_a_segment_that_follows_its_definition_is_no_place_to_put_people(stage: 
     stage.does(ada, "signed_up")
     stage.rest()
     assert stage.story(ada)[-1] == "in retry"
+
+
+def test_messages_of_a_journey_have_its_priority(stage: Stage, ada: Profile) -> None:
+    stage.journey(send("hello"), wait("rest"), priority=7)
+    stage.does(ada, "signed_up")
+    stage.rest()
+    assert Message.objects.get().priority == 7

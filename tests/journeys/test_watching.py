@@ -47,6 +47,16 @@ def test_a_journey_pauses_itself_above_the_limit_and_says_why(
     assert "paused itself" not in Journey.objects.get(slug="onboarding").paused_because
 
 
+def test_a_journey_may_have_limits_of_its_own(stage: Stage, person: Person, settings: Any) -> None:
+    settings.JOURNEY_PAUSES_ABOVE = {"failed": 100, "bounced": 1, "complained": 100}
+    stage.journey(send("hello"), pauses_above={"bounced": 3, "failed": None})
+    said(stage, [person(f"p{n}") for n in range(3)], "bounced")
+    assert watching.tick(stage.now) == 0
+    said(stage, [person("last")], "bounced")
+    assert watching.tick(stage.now) == 1
+    assert Journey.objects.get().paused_because == "Of its last 200 messages 4 bounced (more than 3)."
+
+
 def test_only_the_last_messages_count(
     stage: Stage, person: Person, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
