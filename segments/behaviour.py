@@ -209,16 +209,25 @@ def _edges(q: Question, within: Span) -> list[_Edge]:
     ]
 
 
-def _apart(q: Question, names: tuple[str, ...], within: Span) -> str:
-    """Over everybody: whole days by one scan of the counts, and each edge by one of its own, which is small."""
+def _apart(q: Question, names: tuple[str, ...], within: Span, middle: datetime | None = None) -> str:
+    """Over everybody: whole days by one scan of the counts, and each edge by one of its own, which is small.
+
+    No row lies on both sides of `middle`, a moment of a day that is neither the first nor the last of the span.
+    """
     inside = f"{_reach(q, names, within)} AND {_inside(q, within)}"
+    edges = _edges(q, within)
+    if middle is not None:
+        day = _midnight(middle)
+        cut = f"d.first_at < {q.moment(middle)} AND d.last_at >= {q.moment(middle)}"
+        edges.append(_Edge(q.bind(day.date(), "date"), cut, day, shifted(day, timedelta(days=1))))
+        inside += f" AND NOT (d.day = {q.bind(day.date(), 'date')} AND {cut})"
     parts = [f"SELECT d.profile_id AS key, d.name_id, d.day, d.n, d.first_at, d.last_at {_COUNTS} WHERE {inside}"]
     parts += [
         # LATERAL and OFFSET 0: the few events of the cut days are looked up one day at a time, whatever is estimated.
         "SELECT d.profile_id, d.name_id, d.day, 1, c.occurred_at, c.occurred_at"
         f" {_COUNTS} CROSS JOIN LATERAL (SELECT e.occurred_at FROM profiles_event e WHERE {edge.events(q)} OFFSET 0) c"
         f" WHERE {named(q, names, 'd.name_id')} AND d.day = {edge.day} AND {edge.cuts}"
-        for edge in _edges(q, within)
+        for edge in edges
     ]
     return f"({' UNION ALL '.join(parts)})"
 
@@ -300,6 +309,20 @@ def tally(q: Question, names: tuple[str, ...], where: tuple[Where, ...], within:
     return figure(q, names, where, within, of_days="sum(r.n)", of_events="count(*)")
 
 
+def tally_twice(q: Question, names: tuple[str, ...], earlier: Span, lately: Span) -> tuple[str, str]:
+    """The same of two spans, of which the one begins where the other ends: of everybody in one pass."""
+    days = {_midnight(at) for at in (earlier.start, lately.start, shifted(lately.end, -INSTANT)) if at is not None}
+    if q.among is not None or lately.start is None or len(days) < 3:
+        return tally(q, names, (), earlier), tally(q, names, (), lately)
+    middle = q.moment(lately.start)
+    table = q.table(
+        f"SELECT r.key, sum(r.n) FILTER (WHERE r.first_at < {middle}) AS earlier,"
+        f" sum(r.n) FILTER (WHERE r.first_at >= {middle}) AS lately"
+        f" FROM {_apart(q, names, Span(earlier.start, lately.end), lately.start)} r GROUP BY 1"
+    )
+    return f"{table}.earlier", f"{table}.lately"
+
+
 def tally_of_all(q: Question, names: tuple[str, ...], where: tuple[Where, ...], within: Span) -> str:
     """The same as a statement about everybody, whoever the question is about."""
     if where:
@@ -318,7 +341,8 @@ def extreme(q: Question, names: tuple[str, ...], which: str, within: Span) -> st
 def lately(q: Question, names: tuple[str, ...], length: timedelta) -> str:
     """When a person did it last, if that is less than `length` ago or not much longer, as a column.
 
-    Of some people, one pass over their counts tells it of all lengths.
+    One pass over the counts tells it of all lengths; of some people of all names, too, while of everybody those who did
+    one thing are not looked for among all that was done.
     """
 
     def build(wanted: Sequence[tuple[tuple[str, ...], timedelta]]) -> str:
@@ -326,8 +350,21 @@ def lately(q: Question, names: tuple[str, ...], length: timedelta) -> str:
         longest = max(length for _, length in wanted)
         return days(q, every, Span(shifted(q.after, -longest), q.after), ("last_at",))
 
+    if q.among is None:
+        return q.shared(build, ("lately", names), (names, length), "max(r.last_at)")
     mine = f"max(r.last_at) FILTER (WHERE {named(q, names, 'r.name_id')})"
     return q.shared(build, "lately", (names, length), mine)
+
+
+def different(q: Question, raw: Events, value: str) -> str:
+    """How many different values, of what is neither absent nor null, a person's events `e` have, as a column."""
+    # Each value once by hashing, which is much faster than to sort them for each person.
+    once = f"SELECT {raw.key} AS key, {value} AS value {raw.source} GROUP BY 1, 2"
+    table = q.table(
+        f"SELECT o.key, count(*) AS n FROM ({once}) o WHERE o.value <> 'null'::jsonb GROUP BY 1",
+        by_person=raw.by_person,
+    )
+    return f"{table}.n"
 
 
 def kinds_done(q: Question, names: tuple[str, ...], where: tuple[Where, ...], within: Span) -> str:

@@ -58,6 +58,12 @@ class Operand(Protocol):
     @property
     def text(self) -> str: ...
     @property
+    def read(self) -> str:
+        """Its text whatever its type; what is asked of it counts where `is_text` holds, which is then asked of few."""
+
+    @property
+    def is_text(self) -> str: ...
+    @property
     def number(self) -> str: ...
     @property
     def boolean(self) -> str: ...
@@ -84,8 +90,15 @@ class Json:
 
     @property
     def text(self) -> str:
-        said = self.said or f"{self.value} #>> '{{}}'"
-        return f"CASE WHEN jsonb_typeof({self.value}) = 'string' THEN {said} END"
+        return f"CASE WHEN {self.is_text} THEN {self.read} END"
+
+    @property
+    def read(self) -> str:
+        return self.said or f"({self.value} #>> '{{}}')"
+
+    @property
+    def is_text(self) -> str:
+        return f"jsonb_typeof({self.value}) = 'string'"
 
     @property
     def number(self) -> str:
@@ -112,9 +125,14 @@ class Text:
     """A column of text."""
 
     text: str
+    is_text = "true"
     number = "NULL::numeric"
     boolean = "NULL::boolean"
     list = "NULL::jsonb"
+
+    @property
+    def read(self) -> str:
+        return self.text
 
     @property
     def present(self) -> str:
@@ -129,7 +147,8 @@ class Moment:
     """A column of moments."""
 
     column: str
-    text = "NULL::text"
+    text = read = "NULL::text"
+    is_text = "false"
     number = "NULL::numeric"
     boolean = "NULL::boolean"
     list = "NULL::jsonb"
@@ -198,10 +217,12 @@ class Comparison:
                 return f"{moment} > {at} AND {moment} <= {q.moment(shifted(q.at, length))}"
         return f"{moment} > {q.moment(shifted(q.at, length))}"
 
-    def number_holds(self, number: str, q: Question, *, absent: Decimal | None = None, per: str = "") -> str:
+    def number_holds(
+        self, number: str, q: Question, *, absent: Decimal | None = None, per: str = "", whole: bool = False
+    ) -> str:
         """The comparison of a numeric expression, never NULL. NULL counts as `absent`; without that it is missing.
 
-        `per`: an expression above 0 that the number is divided by; nothing is rounded.
+        `per`: an expression above 0 that the number is divided by; nothing is rounded. `whole`: it is a `bigint`.
         """
         if self.op == "is_set":
             return f"({number} IS NOT NULL)"
@@ -211,15 +232,15 @@ class Comparison:
             # Without coalesce where it makes no difference: then PostgreSQL drops people without a row early.
             number = f"coalesce({number}, {absent})" if self.accepts(absent) or self.op == "is_not" else number
         if self.op == "is_not":
-            return f"({Comparison('is', self.value)._numeric(number, q, per)}) IS NOT TRUE"
-        return f"({self._numeric(number, q, per)}) IS TRUE"
+            return f"({Comparison('is', self.value)._numeric(number, q, per, whole)}) IS NOT TRUE"
+        return f"({self._numeric(number, q, per, whole)}) IS TRUE"
 
-    def _numeric(self, number: str, q: Question, per: str = "") -> str:
+    def _numeric(self, number: str, q: Question, per: str = "", whole: bool = False) -> str:
         times = f" * {per}" if per else ""
         if self.op == "between":
-            low, high = (q.bind(bound, "numeric") for bound in self.value)
+            low, high = (_bound(bound, q, whole) for bound in self.value)
             return f"{number} BETWEEN {low}{times} AND {high}{times}"
-        return f"{number} {_NUMBERS.get(self.op, '=')} {q.bind(self.value, 'numeric')}{times}"
+        return f"{number} {_NUMBERS.get(self.op, '=')} {_bound(self.value, q, whole)}{times}"
 
     def accepts(self, number: Decimal) -> bool:
         """The same of a number at hand."""
@@ -280,6 +301,13 @@ class Comparison:
         return f"{_SAID[self.op]} {said(self.value)}{tail}"
 
 
+def _bound(value: Decimal, q: Question, whole: bool) -> str:
+    """What a number is compared with: as whole as it is, since that is compared in a fraction of the time."""
+    if whole and abs(value) < _MOST and value == value.to_integral_value():
+        return q.bind(int(value), "bigint")
+    return q.bind(value, "numeric")
+
+
 def _lower(text: str) -> str:
     # Unicode's simple mapping, whatever the server's locale.
     return f'lower(({text}) COLLATE "pg_c_utf8")'
@@ -289,7 +317,7 @@ def _equal(operand: Operand, value: Value, q: Question) -> str:
     if isinstance(value, bool):
         return f"{operand.boolean} = {q.bind(value, 'boolean')}"
     if isinstance(value, str):
-        return f"{_lower(operand.text)} = {_lower(q.bind(value, 'text'))}"
+        return f"({_lower(operand.read)} = {_lower(q.bind(value, 'text'))} AND {operand.is_text})"
     return f"{operand.number} = {q.bind(value, 'numeric')}"
 
 
@@ -298,7 +326,7 @@ def _among(operand: Operand, values: tuple[Value, ...], q: Question) -> str:
     parts = [f"({_equal(operand, value, q)}) IS TRUE" for value in values if not isinstance(value, str)]
     if texts:
         lowered = f"SELECT {_lower('v')} FROM unnest({q.bind(texts, 'text[]')}) v"
-        parts.append(f"({_lower(operand.text)} = ANY(ARRAY({lowered}))) IS TRUE")
+        parts.append(f"({_lower(operand.read)} = ANY(ARRAY({lowered})) AND {operand.is_text}) IS TRUE")
     return either(parts)
 
 

@@ -41,7 +41,7 @@ class Event(Leaf):
 
     def answer(self, q: Question) -> Answer:
         n = behaviour.tally(q, self.name, self.where, behaviour.span(self.window, q.at))
-        return Answer(self.count.number_holds(n, q, absent=NONE), (f"coalesce({n}, 0)",))
+        return Answer(self.count.number_holds(n, q, absent=NONE, whole=True), (f"coalesce({n}, 0)",))
 
     def changes(self, q: Question) -> list[str]:
         span = behaviour.span(self.window, q.at)

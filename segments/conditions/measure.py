@@ -122,8 +122,8 @@ class Measure(Leaf):
         if self.of.what == "distinct":
             if self.of.property == OWN_NAME:
                 return behaviour.kinds_done(q, self.name, self.where, within)
-            value = self._value(q)
-            return self._of(q, f"count(DISTINCT {value}) FILTER (WHERE {Json(value).present})")
+            raw = behaviour.events(q, self.name, self.where, behaviour.span(self.window, q.at))
+            return behaviour.different(q, raw, f"e.properties -> {q.bind(self.of.property, 'text')}")
         return self._of(q, f"{self.of.what}({self._number(q)})")
 
     def _of(self, q: Question, column: str) -> str:

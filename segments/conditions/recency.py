@@ -47,13 +47,12 @@ class Recency(Leaf):
         before = behaviour.any_before(q, self.name, shifted(edge, INSTANT))
         if self.op == "more_than_ago" and self.which == "first":
             return Answer(before, found)
-        if q.among is None:
-            since = f"(({behaviour.tally(q, self.name, (), Span(shifted(edge, INSTANT), q.after))} > 0) IS TRUE)"
-        else:
-            since = f"(({behaviour.lately(q, self.name, self.value.length)} > {q.moment(edge)}) IS TRUE)"
+        since = f"(({behaviour.lately(q, self.name, self.value.length)} > {q.moment(edge)}) IS TRUE)"
+        # CASE: who was there before is looked up of nobody whom the other half decides about.
         if self.op == "within_last":
-            return Answer(since if self.which == "last" else f"({since} AND NOT {before})", found)
-        return Answer(f"(NOT {since} AND {before})", found)
+            first = f"(CASE WHEN {since} THEN NOT {before} ELSE false END)"
+            return Answer(since if self.which == "last" else first, found)
+        return Answer(f"(CASE WHEN {since} THEN false ELSE {before} END)", found)
 
     def changes(self, q: Question) -> list[str]:
         length = self.value.length

@@ -63,8 +63,7 @@ class Trend(Leaf):
 
     def answer(self, q: Question) -> Answer:
         lately, earlier = self._spans(q)
-        now = behaviour.tally(q, self.name, (), lately)
-        before = behaviour.tally(q, self.name, (), earlier)
+        before, now = behaviour.tally_twice(q, self.name, earlier, lately)
         sign = "-" if self.share.op == "falls_by" else "+"
         bound = f"{before} * (100 {sign} {q.bind(self.share.percent, 'numeric')})"
         holds = f"coalesce({now}, 0) * 100 {'<=' if sign == '-' else '>='} {bound}"
