@@ -9,7 +9,8 @@ from config import scheduled_work  # noqa: F401 (its screen takes the place of B
 from foundation import wording
 from insights import overview
 
-# (heading, [(title, icon, app_model)]): an item shows where its list exists and the reader may view it.
+# (heading, [(title, icon, app_model)]): an item shows where its list exists and the reader may view it. What stands
+# behind a slash is a page of that model beside its list.
 _MENU = (
     (
         "People",
@@ -38,9 +39,13 @@ _MENU = (
         "Messages",
         (
             ("Outbox", "outbox", "messaging_message"),
+            ("Broadcasts", "campaign", "messaging_broadcast"),
+            ("Deliveries", "monitoring", "messaging_report/deliveries"),
+            ("What came back", "assignment_return", "messaging_report"),
             ("Templates", "draft", "messaging_template"),
             ("Channels", "cell_tower", "messaging_channelsettings"),
             ("Limits", "speed", "messaging_limits"),
+            ("Holdouts", "science", "messaging_holdout"),
             ("Ways out", "alt_route", "messaging_lane"),
             ("Paces", "shutter_speed", "messaging_pace"),
             ("Brand", "palette", "messaging_brand"),
@@ -57,6 +62,7 @@ _MENU = (
             ("The ledger", "history_edu", "consent_consentrecord"),
             ("Refused upgrades", "gpp_bad", "consent_refusedupgrade"),
             ("Blocked addresses", "block", "consent_suppression"),
+            ("How long things are kept", "auto_delete", "consent_retentionrule"),
         ),
     ),
     (
@@ -91,13 +97,14 @@ def _items(request: HttpRequest, items: tuple[tuple[str, str, str], ...]) -> lis
 
 
 def _may_view(request: HttpRequest, name: str) -> bool:
-    app, _, model = name.rpartition("_")
+    app, _, model = name.partition("/")[0].rpartition("_")
     return request.user.has_perm(f"{app}.view_{model}") or request.user.has_perm(f"{app}.change_{model}")
 
 
 def _address(name: str) -> str:
+    model, _, page = name.partition("/")
     try:
-        return reverse(f"admin:{name}_changelist")
+        return reverse(f"admin:{model}_{page or 'changelist'}")
     except NoReverseMatch:
         return ""
 

@@ -16,6 +16,7 @@ from foundation import wording
 from foundation.errors import Conflict, Invalid, Problem
 from foundation.rest import Fields, JSONObject, Text
 from messaging import outbox, templates
+from messaging.broadcasts import api as broadcasts
 from messaging.models import Message, MessageState, Template
 from profiles.api import PROFILE, OfProfile
 from profiles.models import Profile
@@ -305,4 +306,5 @@ ROUTES = [
     ("templates", TemplateView, "templates"),
     ("messages", MessageView, "messages"),
     (f"{PROFILE}/messages", ProfileMessageView, "profile-messages"),
+    *broadcasts.ROUTES,
 ]

@@ -17,7 +17,8 @@ from foundation import wording
 from foundation.admin import ReadOnlyAdmin, Serve, list_of, page_of
 from foundation.pages import Facts, Head, Mail, Part, Table, Verb, fragment
 from messaging import outbox, tracking
-from messaging.delivery import label
+from messaging.admin.returning import told_of
+from messaging.delivery import label, told
 from messaging.judging import GUARDRAILS
 from messaging.models import Hit, Message, MessageState
 
@@ -43,7 +44,11 @@ _LEADS = {
     MessageState.SENT: "It was handed over {sent}.",
     MessageState.SUPPRESSED: "It was not sent, and will not be.",
     MessageState.FAILED: "It could not be sent.",
+    MessageState.DELIVERED: "It arrived.",
+    MessageState.OPENED: "It was opened.",
+    MessageState.CLICKED: "A link in it was followed.",
     MessageState.BOUNCED: "It came back: there is no such address.",
+    MessageState.COMPLAINED: "It was marked as spam.",
     MessageState.UNKNOWN: "Nobody knows whether it arrived. You decide.",
     MessageState.EXPIRED: "It was stale before it could go out.",
 }
@@ -144,6 +149,7 @@ class MessageAdmin(ReadOnlyAdmin):
                 empty="It is filled in for the person when it goes out, and shown here from then on.",
             ),
             *_clicks(row),
+            *told_of(row),
             _about(request, row),
             _times(row),
         ]
@@ -226,7 +232,7 @@ def _about(request: HttpRequest, row: Message) -> Part:
         aside=True,
         rows=[
             ("To", person or "Somebody who was erased"),
-            ("Address", row.address),
+            ("Address", told(row.channel, row.address)),
             ("From", row.sender),
             ("Topic", row.topic.name),
             ("Template", template),

@@ -306,5 +306,5 @@ def move_on(messages: Iterable[UUID], state: MessageState, now: datetime) -> Non
 
 def _reason(report: Report) -> str:
     why = _WHY.get(Meaning(report.meaning), "")
-    said = " ".join(report.said.split())[:300]
+    said = " ".join(report.said.split())[:300].rstrip(".")
     return f"{why} ({said})." if why and said else f"{why}." if why else ""
