@@ -193,6 +193,8 @@ DEFAULT_FROM_EMAIL = environment.text("DEFAULT_FROM_EMAIL", "Cairn <hello@exampl
 POSTAL_ADDRESS = environment.text("POSTAL_ADDRESS").replace("\\n", "\n")
 # Whether links say that they were followed: only those of people who agreed to the topic `tracking`.
 TRACK_LINKS = environment.flag("TRACK_LINKS", True)
+# Where the ledger's ends are written down outside the database each night, so that nobody can cut one off unseen.
+LEDGER_ANCHORS = Path(environment.text("LEDGER_ANCHORS", str(CAIRN_HOME / "anchors.jsonl")))
 # Whether mails have a picture that says that they were opened: only those of the same people.
 TRACK_OPENS = environment.flag("TRACK_OPENS", True)
 # The attribute of people that holds the day of their birth, for topics from some age on.

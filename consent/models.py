@@ -153,6 +153,16 @@ class ConsentEvidence(models.Model):
         indexes = [models.Index(fields=["recorded_at"], name="evidence_by_age")]
 
 
+class Anchor(models.Model):
+    """What the ends of all chains were at a moment, in one hash. Only `consent.anchoring` writes it."""
+
+    id = models.BigAutoField(primary_key=True)
+    at = models.DateTimeField()
+    covers = models.DateTimeField(help_text="What was written down until then is in it.")
+    chains = models.PositiveBigIntegerField()
+    root = models.CharField(max_length=64)
+
+
 class ConsentState(models.Model):
     """The state now, a projection of the ledger; `manage.py verify_ledger` rebuilds and compares."""
 

@@ -2,17 +2,23 @@
 
 from datetime import datetime
 
-from consent import expiring, forgetting
+from consent import anchoring, expiring, forgetting, retention
 from foundation.loops import loop
 
 
 @loop("consent.forget")
 def forget(now: datetime) -> int:
     """Drops what is past its time."""
-    return forgetting.forget(now)
+    return forgetting.forget(now) + retention.run(now)
 
 
 @loop("consent.expire")
 def expire(now: datetime) -> int:
     """Writes down which consents have run out."""
     return expiring.tick(now)
+
+
+@loop("consent.anchor")
+def anchor(now: datetime) -> int:
+    """Writes down the ends of the ledger's chains, once a day."""
+    return anchoring.tick(now)

@@ -41,3 +41,9 @@ SELECT DISTINCT profile_id FROM (
     WHERE state = 'granted' AND expires_at <= %(now)s
     ORDER BY expires_at LIMIT %(limit)s
 ) AS due;
+
+-- name: heads_as_of
+-- The last link of every chain among what was written down until a moment, in the order of their subjects.
+SELECT DISTINCT ON (subject_ref) subject_ref, seq, hash FROM consent_consentrecord
+WHERE recorded_at <= %(covers)s
+ORDER BY subject_ref, seq DESC;

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from consent import verification
+from consent import anchoring, verification
 from foundation import clock
 from foundation.wording import plural
 from staff import actors, audit
@@ -37,6 +37,10 @@ class Command(BaseCommand):
                 broken.add(finding.subject)
             else:
                 unlike[finding.profile_id] = finding.subject
+        cut = list(anchoring.wrong())
+        for said in cut:
+            self.stderr.write(said)
+        found += len(cut)
         if found > _SHOWN:
             self.stderr.write(f"and {found - _SHOWN} more")
         looked = f"{plural(tally.rows, 'row')} of {plural(tally.subjects, 'chain')}, {plural(tally.states, 'state')}"
@@ -46,7 +50,7 @@ class Command(BaseCommand):
         self.stderr.write(f"{plural(found, 'finding')} in {looked}.")
         if options["rebuild"]:
             self._rebuild([person for person, subject in unlike.items() if person and subject not in broken])
-        sys.exit(1 if broken or not options["rebuild"] else 0)
+        sys.exit(1 if broken or cut or not options["rebuild"] else 0)
 
     def _rebuild(self, people: list[Any]) -> None:
         with actors.acting_as("command:verify_ledger"):
