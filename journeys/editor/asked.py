@@ -52,7 +52,11 @@ class Condition:
 
     @property
     def value(self) -> Any:
-        return None if self.is_empty else self.reading.written.definition
+        """A single condition stands without the group that is drawn around it."""
+        definition = None if self.is_empty else self.reading.written.definition
+        if isinstance(definition, dict) and list(definition) == ["all"] and len(definition["all"]) == 1:
+            return definition["all"][0]
+        return definition
 
     @property
     def is_sound(self) -> bool:

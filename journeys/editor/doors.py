@@ -8,7 +8,7 @@ from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path
 
 from foundation.admin import ReadOnlyAdmin
-from journeys.editor import views
+from journeys.editor import launching, saying, views
 from journeys.models import Journey
 
 _PAGES: dict[str, tuple[str, Callable[..., HttpResponse]]] = {
@@ -17,6 +17,9 @@ _PAGES: dict[str, tuple[str, Callable[..., HttpResponse]]] = {
     "palette": ("edit/palette/", views.palette),
     "pulse": ("edit/pulse/", views.pulse),
     "rename": ("edit/rename/", views.renamed),
+    "saying": ("edit/saying/", saying.beside),
+    "check": ("check/", launching.check),
+    "backtest": ("check/backtest/", launching.backtest),
     "panel": ("edit/panel/<path:name>/", views.panel),
 }
 

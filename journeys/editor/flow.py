@@ -43,8 +43,13 @@ def step_kinds() -> list[About]:
     return [About.of(kind) for kind in listed]
 
 
+_STARTS = ("event", "segment_entered", "segment_left", "date", "schedule", "api", "manual")
+
+
 def trigger_kinds() -> list[About]:
-    return [About.of(kind) for kind in kinds.triggers]
+    """What can start it, in the same manner."""
+    order = {key: place for place, key in enumerate(_STARTS)}
+    return [About.of(kind) for kind in sorted(kinds.triggers, key=lambda kind: order.get(kind.key, len(order)))]
 
 
 @dataclass(slots=True)
@@ -249,6 +254,8 @@ def _lists(before: Sequence[Card], after: Sequence[Card], own: str, gone: list[S
 def _cards(before: Card, after: Card, gone: list[Swap], come: list[Swap]) -> None:
     if before.face != after.face:
         come.append(Swap("outerHTML", f"card-{after.id}", "card", after))
+        if before.called != after.called:
+            come.append(Swap("outerHTML", f"plus-after-{after.id}", "plus", after))
     if [way.key for way in before.ways] != [way.key for way in after.ways]:
         come.append(Swap("outerHTML", f"ways-{after.id}", "ways", after))
         return

@@ -165,6 +165,12 @@ class StepPanel(Panel):
         return self.variant is not None
 
     @property
+    def speaks(self) -> bool:
+        """Whether a template is chosen here."""
+        fields = self.variant.fields if self.variant else ()
+        return any(isinstance(one, Slug) and one.of == "template" for one in fields)
+
+    @property
     def can_add_ways(self) -> bool:
         return bool(edits.list_field(self.step))
 

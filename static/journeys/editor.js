@@ -81,8 +81,9 @@
       form().requestSubmit(byId("save"));
     });
 
+    // Once htmx has taken up what came, so that whoever is quick finds it at work.
     // ── Answers ──────────────────────────────────────────────────────────────────────────────────────────────────────
-    document.addEventListener("htmx:afterSwap", (event) => {
+    document.addEventListener("htmx:afterSettle", (event) => {
       if (event.detail.target === panel) {
         dirty = !!panel.querySelector("#panel-alert, #clash");
         mark();
@@ -220,7 +221,7 @@
       }
       if (typing(event.target)) { if (panel.contains(event.target) || event.target.id === "search") event.stopPropagation(); return; }
       if (!editor().contains(event.target) && event.target !== document.body) return;
-      if (control && (letter === "z" || letter === "y")) { event.preventDefault(); byId(letter === "y" || shiftKey ? "redo" : "undo").click(); return; }
+      if (control && (letter === "z" || letter === "y")) { event.preventDefault(); act({ do: letter === "y" || shiftKey ? "redo" : "undo" }); return; }
       if (key === "?") { event.preventDefault(); event.stopPropagation(); byId("keys").showModal(); return; }
       if (key === "/") { event.preventDefault(); event.stopPropagation(); byId("search").focus(); return; }
       if (!at || control && !"xcv".includes(letter)) return;
