@@ -77,7 +77,6 @@ class ReachFields(Fields):
 
 class BroadcastView(ListModelMixin, RetrieveModelMixin, Resource):
     scope = "messages"
-    asks = ("reach",)
     queryset = Broadcast.objects.select_related("segment", "template")
     serializer_class = BroadcastFields
     filters = BroadcastFilters
@@ -137,8 +136,8 @@ class BroadcastView(ListModelMixin, RetrieveModelMixin, Resource):
         running.cancel(self._find(pk).id, now=self.now)
         return self.shown(self._find(pk))
 
-    @extend_schema(request=None, responses=ReachFields, description="How many it would reach now, and why not others.")
-    @action(detail=True, methods=["post"])
+    @extend_schema(responses={200: ReachFields}, description="How many it would reach now, and why not others.")
+    @action(detail=True, methods=["get"], pagination_class=None)
     def reach(self, request: Request, pk: str) -> Response:
         row = self._find(pk)
         found = reach.of(row.segment, row.template, self.now)

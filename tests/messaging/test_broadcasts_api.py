@@ -47,7 +47,7 @@ def test_a_broadcast_is_written_looked_at_started_held_and_ended(trial: Segment,
     assert api("PATCH", path, {"name": "Summer", "rate": None}).json()["rate"] is None
     put = {"name": "Summer", "segment": "trial", "template": "hello", "send_at": "2026-11-26T09:00:00Z", "local": True}
     assert api("PUT", path, put).json()["local"] is True
-    assert api("POST", f"{path}reach/").json() == {
+    assert api("GET", f"{path}reach/").json() == {
         "size": 2, "reached": 1, "exact": True,
         "held": [{"guardrail": "consent", "label": "Agreed to the topic", "people": 1}],
     }  # fmt: skip
