@@ -161,10 +161,12 @@ def of_content(
     return template
 
 
-def problems(slug: str, *, name: str, channel: str, topic: str, subject: str, blocks: Any) -> list[Problem]:
+def problems(
+    slug: str, *, name: str, channel: str, topic: str, subject: str, blocks: Any, options: Any = None
+) -> list[Problem]:
     """Everything for which `save` would refuse it."""
     try:
-        _check(slug, name, channel, topic, subject, blocks)
+        _check(slug, name, channel, topic, subject, blocks, options)
     except Invalid as invalid:
         return invalid.problems
     return []

@@ -9,9 +9,10 @@ from urllib.parse import urlsplit
 from django.urls import reverse
 
 from consent.models import Topic
-from foundation.errors import Problem
-from messaging import templates
+from foundation.errors import Invalid, Problem
+from messaging import building, templates
 from messaging.building import links_in
+from messaging.delivery import CHANNELS, Form, form_of
 from messaging.editor import pieces, shapes
 from messaging.editor.pieces import Board, Piece, Written
 from messaging.editor.variables import Catalogue, Used, tested_in
@@ -48,6 +49,12 @@ class Draft:
     subject: str
     board: Board
     is_new: bool = False
+    options: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def form(self) -> Form:
+        """What its channel asks of a template."""
+        return form_of(self.channel)
 
 
 @dataclass
@@ -90,6 +97,7 @@ def read(draft: Draft, topic: Topic | None, brand: Brand, catalogue: Catalogue) 
         topic=draft.topic,
         subject=draft.subject,
         blocks=reading.written.blocks,
+        options=draft.options,
     )
     broken: set[int] = set()
     for problem in found:
@@ -166,8 +174,21 @@ def _advise(reading: Reading, draft: Draft, topic: Topic | None, brand: Brand, c
         for piece in draft.board.walk():
             if piece.kind == "button":
                 reading.say(piece.key, Note(_PALE, link=("Change the colour", _brand())))
-    if topic is not None and not topic.transactional and not brand.postal_address.strip():
+    if topic is not None and not draft.form.framed:
+        for hint in _hints(draft, reading, topic):
+            reading.say("", Note(hint))
+    elif topic is not None and not topic.transactional and not brand.postal_address.strip():
         reading.say("", Note(_NO_ADDRESS, link=("Add it to the brand", _brand())))
+
+
+def _hints(draft: Draft, reading: Reading, topic: Topic) -> list[str]:
+    """What the channel has to say of the words, such as how long they are on its way."""
+    channel = CHANNELS.get(draft.channel)
+    try:
+        said = building.compile_for(draft.form, building.read(reading.standing)).text if reading.standing else ""
+    except Invalid:
+        return []
+    return channel().hints(said, transactional=topic.transactional) if channel and said else []
 
 
 _PALE = "White words on the brand’s colour are hard to read. A darker colour makes them legible."
