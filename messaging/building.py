@@ -15,7 +15,7 @@ import mrml
 
 from foundation.errors import Invalid, Problem
 from foundation.registry import Family
-from messaging import languages
+from messaging import dynamic, languages
 from messaging.delivery import Form
 from messaging.liquid import Program, Unsayable
 
@@ -51,11 +51,16 @@ class Block(ABC):
     def __init__(self, values: Mapping[str, Any]) -> None:
         self.values = values
 
+    @property
+    def shown_as(self) -> str:
+        """What it is called in `shown` whether a person sees this; "" where everybody does. See `messaging.dynamic`."""
+        return dynamic.name_of(self.values["when"]) if self.values.get("when") else ""
+
     @classmethod
     def read(cls, values: Mapping[str, Any], path: str) -> tuple["Block", list[Problem]]:
         """The block, and all that is wrong with it."""
         block = cls(values)
-        unknown = values.keys() - cls.fields.keys() - {"kind"}
+        unknown = values.keys() - cls.fields.keys() - {"kind", "when"}
         names = ", ".join(f"`{name}`" for name in cls.fields) or "no fields"
         problems = [
             Problem(f"{path}.{name}", f"a {cls.key} has no such field; it has {names}") for name in sorted(unknown)
@@ -65,6 +70,8 @@ class Block(ABC):
                 problems += block.check(name, values[name], f"{path}.{name}")
             elif name not in cls.optional:
                 problems.append(Problem(f"{path}.{name}", f"is missing: {cls.fields[name]}"))
+        if values.get("when"):
+            problems += dynamic.problems(values["when"], f"{path}.when")
         return block, problems
 
     def check(self, name: str, value: Any, path: str) -> list[Problem]:
@@ -82,6 +89,28 @@ class Block(ABC):
     def web(self, write: "Writer") -> str:
         """The block as plain HTML, for a place that has a look of its own."""
         return f"<p>{write.rich(self.text())}</p>"
+
+
+def mjml_of(block: Block, write: "Writer") -> str:
+    """The block as children of a column, for whoever is to see it."""
+    if not block.shown_as:
+        return block.mjml(write)
+    begin, end = write.liquid(f"{{% if shown.{block.shown_as} %}}"), write.liquid("{% endif %}")
+    return f"<mj-raw>{begin}</mj-raw>{block.mjml(write)}<mj-raw>{end}</mj-raw>"
+
+
+def web_of(block: Block, write: "Writer") -> str:
+    return _for_whom(block, block.web(write))
+
+
+def text_of(block: Block) -> str:
+    """As plain text, apart from what stands beside it by an empty line, which goes with it."""
+    text = block.text().strip()
+    return _for_whom(block, f"{text}\n\n") if text else ""
+
+
+def _for_whom(block: Block, said: str) -> str:
+    return f"{{% if shown.{block.shown_as} %}}{said}{{% endif %}}" if block.shown_as else said
 
 
 def check_text(value: Any, path: str) -> list[Problem]:
@@ -224,14 +253,14 @@ def read(blocks: Any, path: str = "blocks", *, nested: bool = False) -> list[Blo
 def compile_blocks(blocks: Sequence[Block], language: str = "en") -> Compiled:
     """Compiles a message, with the brand's head and foot around it."""
     write = Writer()
-    body = "".join(_section(block.mjml(write)) for block in blocks)
+    body = "".join(_section(mjml_of(block, write)) for block in blocks)
     page = _PAGE.format(
         language=language, direction=languages.direction(language), head=_head(write), body=body, foot=_foot(write)
     )
     html = write.put_back(mrml.to_html(page, render_options=_NO_FONTS).content)
     if len(html) > _LARGEST:
         raise Invalid.at("blocks", f"make a mail of {len(html):,} characters; at most {_LARGEST:,} can be sent")
-    text = "\n\n".join(part for block in blocks if (part := block.text().strip()))
+    text = "".join(text_of(block) for block in blocks).rstrip("\n")
     return Compiled(html, f"{text}\n\n{_FOOT_TEXT}")
 
 
@@ -239,11 +268,11 @@ def compile_for(form: Form, blocks: Sequence[Block], language: str = "en") -> Co
     """Compiles a message for a channel: a whole mail, its parts alone, or nothing but words."""
     if form.framed:
         return compile_blocks(blocks, language)
-    text = "\n\n".join(part for block in blocks if (part := block.text().strip()))
+    text = "".join(text_of(block) for block in blocks).rstrip("\n")
     if not form.rich:
         return Compiled("", text)
     write = Writer()
-    html = write.put_back("".join(block.web(write) for block in blocks))
+    html = write.put_back("".join(web_of(block, write) for block in blocks))
     if len(html) > _LARGEST:
         raise Invalid.at("blocks", f"make {len(html):,} characters of HTML; at most {_LARGEST:,} can be sent")
     return Compiled(html, text)
@@ -264,7 +293,7 @@ def unfit(form: Form, label: str, blocks: Sequence[Block], text: str) -> list[Pr
 
 
 def _section(content: str) -> str:
-    if content.startswith("<mj-section"):
+    if "<mj-section" in content:
         return content
     return f'<mj-section padding="0"><mj-column>{content}</mj-column></mj-section>'
 

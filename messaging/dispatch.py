@@ -185,7 +185,7 @@ def _render(candidates: Sequence[Candidate], now: datetime) -> tuple[list[Letter
         return [], []
     letters: list[Letter] = []
     rest: list[Settled] = []
-    desk, ends_at = Desk(now), time.monotonic() + _RENDERING
+    desk, ends_at = Desk(now, [(one.message, one.profile) for one in candidates]), time.monotonic() + _RENDERING
     tracked = tracking.agreed((one.profile.id, one.channel) for one in candidates)
     kept = tracking.places_of([one.message for one in candidates]) if tracked else {}
     for one in candidates:
@@ -288,9 +288,7 @@ def _through(channel: Channel, letters: Sequence[Letter], results: dict[UUID, Ou
                     continue  # its lane is about to be shut
                 results[letter.id] = InDoubt("It was being handed over when the worker was stopped.")
                 outcome = results[letter.id] = _send(line, letter)
-                refused[place] = (
-                    refused[place] + 1 if getattr(outcome, "about", None) == About.PLACE else 0
-                )
+                refused[place] = refused[place] + 1 if getattr(outcome, "about", None) == About.PLACE else 0
                 if time.monotonic() - started > _SLOW:
                     break  # and so it does here: what people need must not wait behind a server that dawdles (FM-37)
     except Unreachable as error:

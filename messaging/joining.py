@@ -4,12 +4,14 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 from uuid import UUID
 
+from django.db.models import Q
+
 from foundation import clock, registry
 from foundation.sql import statements
-from messaging import folder, push
-from messaging.inapp import inbox
+from messaging import dynamic, folder, push
 from messaging.broadcasts import running
 from messaging.holdouts import periods
+from messaging.inapp import inbox
 from messaging.models import Link, Message, Template
 from messaging.returns.models import Opening, Report
 from profiles.models import Profile
@@ -54,7 +56,9 @@ def erase(profile: Profile) -> None:
     periods.erase([profile.id])
     Opening.objects.filter(message__profile=profile).delete()
     Report.objects.filter(message__profile=profile).delete()
-    Report.objects.filter(message=None, recipient__in={profile.email, (profile.email or "").lower()} - {"", None}).delete()
+    Report.objects.filter(
+        message=None, recipient__in={profile.email, (profile.email or "").lower()} - {"", None}
+    ).delete()
     _sql.run("erase", {"profile": profile.id, "now": clock.now()})
 
 
@@ -87,7 +91,20 @@ def _told(message: Message) -> dict[str, Any]:
 @registry.references.join
 def references(kind: str, slug: str) -> list[str]:
     """Which templates belong to a topic, and which broadcasts use a segment or a template."""
+    if kind == "segment":
+        return [*running.references(kind, slug), *_showing(slug)]
     if kind != "topic":
         return running.references(kind, slug)
     rows = Template.objects.filter(topic__slug=slug).order_by("name").values_list("name", flat=True)
     return [f"The template {name} belongs to it." for name in rows]
+
+
+def _showing(slug: str) -> list[str]:
+    """The templates that have parts for those inside, or outside, of a segment."""
+    rows = Template.objects.filter(archived=False, version__isnull=False).select_related("version").order_by("name")
+    found = rows.filter(Q(version__blocks__icontains=slug) | Q(version__translations__icontains=slug))
+    return [
+        f"The template {row.name} has parts that depend on it."
+        for row in found
+        if row.version and slug in dynamic.segments(row.version)
+    ]

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 
 from consent import links
-from messaging import brands, feedback, foot, liquid
+from messaging import brands, dynamic, feedback, foot, liquid
 from messaging.liquid import Program, Unsayable
 from messaging.models import Template, TemplateVersion
 from messaging.rendering import Rendered, brand_values
@@ -26,6 +26,7 @@ def of(template: Template, version: TemplateVersion) -> Rendered:
         "topic": {"name": topic.name},
         "why": foot.why(topic, template.channel, brand.name),
         "words": foot.words(),
+        "shown": dynamic.everything(version),
     }
     return Rendered(
         subject=_filled(version.subject, values),

@@ -3,7 +3,7 @@
 import re
 import time
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -17,8 +17,9 @@ from consent import links, tokens
 from consent.models import Preference, Topic
 from consent.preferences import is_zone
 from consent.visits import language_of
-from messaging import brands, feedback, foot, languages, liquid
+from messaging import brands, dynamic, feedback, foot, languages, liquid
 from messaging.delivery import CHANNELS, Envelope, Letter
+from messaging.dynamic import Shown
 from messaging.languages import Said
 from messaging.liquid import Program, Unsayable
 from messaging.models import Brand, Message, TemplateVersion
@@ -38,9 +39,12 @@ class Rendered:
 class Desk:
     """Renders a batch: the brand and the time are the same for all of it."""
 
-    def __init__(self, now: datetime) -> None:
+    def __init__(self, now: datetime, going: Iterable[tuple[Message, Profile]] = ()) -> None:
+        """`going`: the batch, so that what is asked of each is asked of all at once."""
         self.now = now
         self.brand = brands.current()
+        versions = ((message.template.version, profile.id) for message, profile in going)
+        self._shown = dynamic.ask(((version, id) for version, id in versions if version), at=now)
 
     def letter(self, message: Message, profile: Profile, preference: Preference, address: str) -> Letter:
         """The finished message; `Unsayable` with a sentence where it cannot be made for this person."""
@@ -61,6 +65,7 @@ class Desk:
             message.context,
             language,
             feedback.url(message.id),
+            self._shown.get((version.pk, profile.id), {}),
         )
         said = languages.best(version, (preference.language, profile.locale))
         rendered = fill(said, values, zone_of(profile, preference))
@@ -131,8 +136,12 @@ def values_for(
     context: Mapping[str, Any],
     language: str | None = None,
     asks: str = "",
+    shown: Shown | None = None,
 ) -> dict[str, Any]:
-    """What a template may name; the foot is in `language`, `asks` is where feedback is given. What is null is missing, as everywhere."""
+    """What a template may name. What is null is missing, as everywhere.
+
+    The foot is in `language`, `asks` is where feedback is given, and `shown` says which parts are for them.
+    """
     account = profile.account
     event = _known(context.get("event"))
     return {
@@ -155,6 +164,7 @@ def values_for(
         "topic": {"name": topic.name},
         "why": foot.why(topic, channel, brand.name, language),
         "words": foot.words(language),
+        "shown": dict(shown or {}),
     }
 
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from foundation.errors import Invalid, Problem
-from messaging.building import BLOCKS, Block, Writer, read
+from messaging.building import BLOCKS, Block, Writer, mjml_of, read, text_of, web_of
 
 
 @BLOCKS.register
@@ -31,13 +31,13 @@ class Columns(Block):
         return [read(blocks, nested=True) for blocks in self.values["columns"]]
 
     def mjml(self, write: Writer) -> str:
-        columns = ("".join(block.mjml(write) for block in blocks) for blocks in self._columns())
+        columns = ("".join(mjml_of(block, write) for block in blocks) for blocks in self._columns())
         return (
             "<mj-section padding='0'>" + "".join(f"<mj-column>{each}</mj-column>" for each in columns) + "</mj-section>"
         )
 
     def web(self, write: Writer) -> str:
-        return "".join(block.web(write) for blocks in self._columns() for block in blocks)
+        return "".join(web_of(block, write) for blocks in self._columns() for block in blocks)
 
     def text(self) -> str:
-        return "\n\n".join(block.text().strip() for blocks in self._columns() for block in blocks)
+        return "".join(text_of(block) for blocks in self._columns() for block in blocks).rstrip("\n")

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from messaging import dynamic
 from messaging.building import BLOCKS, Block
 from messaging.editor import shapes
 from messaging.editor.pieces import Board, Piece
@@ -70,6 +71,11 @@ class Box:
     @property
     def icon(self) -> str:
         return self.piece.block.icon if self.piece.block else "help"
+
+    @property
+    def who_sees_it(self) -> str:
+        """In words; "" for everybody. A condition that is more than a segment can be kept here, or taken away."""
+        return dynamic.sentence(dynamic.unpacked(self.piece.when)) if self.piece.when else ""
 
 
 def boxes(board: Board, reading: Reading) -> list[Box]:

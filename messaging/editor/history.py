@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from foundation import wording
-from messaging import languages
+from messaging import dynamic, languages
 from messaging.building import BLOCKS
 from messaging.editor import shapes
 from messaging.editor.variables import in_words
@@ -83,6 +83,9 @@ def words(block: Any) -> str:
             lines.append(str(value))
         else:
             lines.append(f"{shapes.label(variant, name)}: {value}")
+    if block.get("when"):
+        said = dynamic.sentence(block["when"])
+        lines.append(f"Shown only to {said[:1].lower()}{said[1:]}")
     return in_words("\n".join(lines))
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from django.http import QueryDict
 
+from messaging import dynamic
 from messaging.building import BLOCKS, MOST_BLOCKS, Block
 from messaging.editor import shapes
 
@@ -29,6 +30,8 @@ class Piece:
     values: dict[str, Any] = field(default_factory=dict)
     columns: list[list["Piece"]] = field(default_factory=list)
     kept: str = ""
+    when: str = ""
+    """Who sees it, as `dynamic.packed` writes it; empty: everybody."""
 
     @property
     def block(self) -> type[Block] | None:
@@ -90,7 +93,7 @@ def _piece(values: Any, board: Board, taken: int = 0) -> Piece:
     key = f"k{int(board.free_key()[1:]) + taken}"
     if block is None:
         return Piece(key, str(kind or "")[:50], kept=json.dumps(values))
-    piece = Piece(key, block.key)
+    piece = Piece(key, block.key, when=dynamic.packed(values.get("when")))
     for name in block.fields:
         shape, value = shapes.of(block, name), values.get(name)
         if isinstance(shape, shapes.Columns):
@@ -144,6 +147,8 @@ def _written(piece: Piece, path: str, paths: dict[str, str]) -> Any:
             value = [one for one in value if one]
         if not shape.is_empty(value):
             values[name] = value
+    if piece.when:
+        values["when"] = dynamic.unpacked(piece.when)
     return values
 
 
@@ -182,7 +187,7 @@ def _sent(key: str, data: QueryDict) -> Piece:
     block = BLOCKS.get(kind)
     if block is None:
         return Piece(key, kind, kept=data.get(f"b.{key}.kept", ""))
-    piece = Piece(key, kind)
+    piece = Piece(key, kind, when=data.get(f"b.{key}.when", "")[:20_000])
     for name in block.fields:
         shape = shapes.of(block, name)
         if isinstance(shape, shapes.Columns):

@@ -9,6 +9,7 @@ from consent import links, preferences
 from consent.models import Topic
 from foundation.wording import now
 from messaging import brands, feedback
+from messaging.dynamic import Shown
 from messaging.models import Brand
 from messaging.rendering import values_for, zone_of
 from profiles.models import Account, AttributeType, EventType, Identifier, Profile
@@ -88,14 +89,18 @@ def person(key: str) -> Profile | None:
         return None
 
 
-def values(profile: Profile, topic: Topic, channel: str, brand: Brand | None = None) -> dict[str, Any]:
+def values(
+    profile: Profile, topic: Topic, channel: str, brand: Brand | None = None, shown: Shown | None = None
+) -> dict[str, Any]:
     """What the template is filled in with for that person, with links that change nothing (UN-11)."""
     inert = links.inert_urls(topic.slug, channel)
     unsubscribe = "" if topic.transactional else inert["unsubscribe"]
     context = {"event": event()}
     found = brand or brands.current()
     asks = feedback.inert_url(topic.slug, channel)
-    return values_for(profile, topic, channel, found, inert["preferences"], unsubscribe, context, asks=asks)
+    return values_for(
+        profile, topic, channel, found, inert["preferences"], unsubscribe, context, asks=asks, shown=shown
+    )
 
 
 def zone(profile: Profile) -> Any:

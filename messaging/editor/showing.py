@@ -6,7 +6,8 @@ from typing import Any
 from consent.models import Topic
 from foundation.errors import Invalid
 from foundation.pages import Mail
-from messaging import building, liquid, rendering
+from foundation.wording import now
+from messaging import building, dynamic, liquid, rendering
 from messaging.editor import samples
 from messaging.editor.reading import LARGEST, Draft, Note, Reading, texts_of
 from messaging.liquid import Program, Unsayable
@@ -57,14 +58,21 @@ def show(draft: Draft, reading: Reading, topic: Topic | None, brand: Brand, view
     """The blocks that stand, as the person would read them; notes what is amiss for them at the block where it is."""
     topic = topic or Topic(slug="topic", name="this topic")
     profile = view.person or samples.made_up()
-    values = samples.values(profile, topic, draft.channel, brand)
     zone = samples.zone(profile)
+    if not draft.form.rich:
+        view.part = "text"
     try:
-        compiled = building.compile_blocks(building.read(reading.standing) if reading.standing else [])
+        compiled = building.compile_for(draft.form, building.read(reading.standing) if reading.standing else [])
     except Invalid as invalid:
         reading.say("", Note(f"It {invalid.problems[0].reason}.", must=True))
         return Shown(Mail(title="Preview"), view=view)
-    version = TemplateVersion(subject=draft.subject or " ", html=compiled.html, text=compiled.text)
+    version = TemplateVersion(
+        subject=draft.subject or (" " if draft.form.has_subject else ""),
+        blocks=reading.standing,
+        html=compiled.html,
+        text=compiled.text,
+    )
+    values = samples.values(profile, topic, draft.channel, brand, shown_to(version, view.person))
     failed = ""
     try:
         rendered = rendering.fill(version, values, zone)
@@ -88,6 +96,13 @@ def show(draft: Draft, reading: Reading, topic: Topic | None, brand: Brand, view
     dark = _DARK if view.scheme == "dark" else ""
     mail = Mail(title="Preview", subject=rendered.subject.strip(), html=dark + rendered.html, text=rendered.text)
     return Shown(mail, size, failed, view)
+
+
+def shown_to(version: TemplateVersion, person: Profile | None) -> dynamic.Shown:
+    """What of it the person sees; whoever is made up sees everything."""
+    if person is None:
+        return dynamic.everything(version)
+    return dynamic.ask([(version, person.id)], at=now()).get((version.pk, person.id), {})
 
 
 def _at_its_place(draft: Draft, reading: Reading, values: dict[str, Any], zone: Any, profile: Profile) -> None:

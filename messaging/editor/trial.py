@@ -9,7 +9,7 @@ from consent.models import Topic
 from foundation.errors import Conflict
 from messaging import brands, building, rendering
 from messaging.delivery import CHANNELS, Accepted, Envelope, InDoubt, Later, Letter, Returned, Unreachable
-from messaging.editor import samples
+from messaging.editor import samples, showing
 from messaging.editor.reading import Draft, Reading
 from messaging.judging import Candidate, judge
 from messaging.liquid import Unsayable
@@ -39,9 +39,11 @@ def addresses() -> list[User]:
 
 def send(draft: Draft, reading: Reading, topic: Topic, profile: Profile | None, to: User, *, now: datetime) -> Told:
     """Sends it now, filled in for the person; `Conflict` with a sentence where it cannot go."""
+    if not draft.form.framed:
+        raise Conflict("A test goes to staff by email alone; the channel itself is tried out on the page Channels.")
     person = profile or samples.made_up()
     otherwise = _judged(draft, topic, person, to.email, now)
-    letter = _letter(draft, reading, topic, person, to.email)
+    letter = _letter(draft, reading, topic, profile, to.email)
     try:
         with CHANNELS[draft.channel]().line() as line:
             outcome = line.send(letter)
@@ -70,12 +72,15 @@ def _judged(draft: Draft, topic: Topic, person: Profile, address: str, now: date
     return reason
 
 
-def _letter(draft: Draft, reading: Reading, topic: Topic, person: Profile, address: str) -> Letter:
+def _letter(draft: Draft, reading: Reading, topic: Topic, profile: Profile | None, address: str) -> Letter:
+    person = profile or samples.made_up()
     brand, channel = brands.current(), CHANNELS[draft.channel]()
-    compiled = building.compile_blocks(building.read(reading.written.blocks))
-    version = TemplateVersion(subject=draft.subject, html=compiled.html, text=compiled.text)
+    compiled = building.compile_for(draft.form, building.read(reading.written.blocks))
+    blocks = reading.written.blocks
+    version = TemplateVersion(subject=draft.subject, blocks=blocks, html=compiled.html, text=compiled.text)
+    values = samples.values(person, topic, draft.channel, brand, showing.shown_to(version, profile))
     try:
-        filled = rendering.fill(version, samples.values(person, topic, draft.channel, brand), samples.zone(person))
+        filled = rendering.fill(version, values, samples.zone(person))
     except Unsayable as unsayable:
         raise Conflict(str(unsayable)) from unsayable
     inert = links.inert_urls(topic.slug, draft.channel)["unsubscribe"]

@@ -1,6 +1,7 @@
 """The form of blocks: what is read from it, and what its buttons do."""
 
 import json
+from datetime import datetime
 from html.parser import HTMLParser
 from typing import Any
 
@@ -15,6 +16,7 @@ from messaging.building import BLOCKS
 from messaging.editor import drawing, pieces, shapes, undo
 from messaging.editor.pieces import Board
 from messaging.editor.reading import Reading
+from segments import definitions
 
 # One of each kind with all it can have, and hard texts in it; the conformance below asks that none is left out.
 FULL: dict[str, dict[str, Any]] = {
@@ -24,7 +26,7 @@ FULL: dict[str, dict[str, Any]] = {
     "image": {"kind": "image", "src": "https://e.co/a.png", "alt": 'A "hill"', "href": "https://e.co", "width": 300},
     "list": {"kind": "list", "items": ["One", "Two\nin two lines", "<script>"], "ordered": True},
     "quote": {"kind": "quote", "text": "It saves me an hour.", "by": "Ben"},
-    "divider": {"kind": "divider"},
+    "divider": {"kind": "divider", "when": {"not": {"kind": "segment", "slug": "pros"}}},
     "feedback": {"kind": "feedback", "question": "How was it?", "low": "Bad", "high": "Good", "eleven": True},
     "columns": {
         "kind": "columns",
@@ -55,8 +57,10 @@ class Form(HTMLParser):
                     self.sent.append((name, "on"))
             else:
                 self.sent.append((name, given.get("value") or ""))
-        if tag == "textarea":
-            self._area, self._name = [], name
+        if tag in ("textarea", "select"):
+            self._area, self._name = [] if tag == "textarea" else None, name
+        if tag == "option" and "selected" in given:
+            self.sent.append((self._name, given.get("value") or ""))
 
     def handle_data(self, data: str) -> None:
         if self._area is not None:
@@ -83,10 +87,11 @@ def through_the_form(board: Board) -> Board:
     return pieces.from_form(data)
 
 
-def test_every_kind_of_block_is_tried_here() -> None:
+def test_every_kind_of_block_is_tried_here(db: None, now: datetime) -> None:
+    definitions.save("pros", name="Pros", definition={"all": []}, status="live", now=now)
     assert set(FULL) == set(BLOCKS.keys())
     for key, block in FULL.items():
-        assert set(block) - {"kind"} == set(BLOCKS[key].fields)
+        assert set(block) - {"kind", "when"} == set(BLOCKS[key].fields)
         building.read([block])
 
 
