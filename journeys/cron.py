@@ -1,7 +1,7 @@
 """Rules such as `0 9 * * 1`: minute, hour, day of the month, month, day of the week, as cron reads them."""
 
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 
 from celery.schedules import ParseException, crontab_parser
 
@@ -32,7 +32,7 @@ class Rule:
         """The first moment after `after`; None where there is none in years."""
         day = after.astimezone(hours.zone(None)).date()
         for _ in range(_FARTHEST):
-            if self._is_on(day.day, day.month, day.isoweekday() % 7):
+            if self._is_on(day):
                 for hour in sorted(self.hours):
                     moment = hours.on(day, time(hour, self.minute), None)
                     if moment > after:
@@ -40,19 +40,25 @@ class Rule:
             day += timedelta(days=1)
         return None
 
-    def _is_on(self, day: int, month: int, weekday: int) -> bool:
-        if month not in self.months:
+    def _is_on(self, day: date) -> bool:
+        weekday = day.isoweekday() % 7
+        if day.month not in self.months:
             return False
         if self.either:
-            return day in self.days or weekday in self.weekdays
-        return day in self.days and weekday in self.weekdays
+            return self._names(day) or weekday in self.weekdays
+        return self._names(day) and weekday in self.weekdays
+
+    def _names(self, day: date) -> bool:
+        """Whether it is that day of the month; a month that is too short for the one day named has its last."""
+        is_last = (day + timedelta(days=1)).day == 1
+        return day.day in self.days or (is_last and len(self.days) == 1 and day.day < min(self.days))
 
     def __str__(self) -> str:
         times = [f"{hour:02}:{self.minute:02}" for hour in sorted(self.hours)]
         at = f"every hour at {self.minute} past" if len(times) == 24 else f"at {_listed(times)}"
         on = [
             *(
-                [f"on the {_listed([str(day) for day in sorted(self.days)])} of the month"]
+                [f"on the {_listed([str(day) for day in sorted(self.days)])} of the month{self._or_last()}"]
                 if len(self.days) < 31
                 else []
             ),
@@ -62,6 +68,9 @@ class Rule:
             f" in {_listed([_MONTHS[one - 1].title() for one in sorted(self.months)])}" if len(self.months) < 12 else ""
         )
         return f"{at} {' or '.join(on) or 'every day'}{months}"
+
+    def _or_last(self) -> str:
+        return ", or its last day" if len(self.days) == 1 and min(self.days) > 28 else ""
 
 
 def read(text: object) -> Rule:

@@ -7,6 +7,7 @@ only enrollments that nobody holds, and so never waits for one.
 
 from collections.abc import Callable
 from datetime import datetime
+from time import monotonic
 from uuid import UUID
 
 from django.db import transaction
@@ -26,6 +27,7 @@ from segments import membership
 BATCH = 2_000
 PEOPLE = 500
 MEMBERS = 2_000
+SECONDS = 25.0  # that a run goes on with one thing, so that its `now` stays true
 _PASSES = 500  # a run ends some time, so that its worker may be told to stop; the next goes on
 _sql = statements("journeys", "engine")
 
@@ -45,11 +47,11 @@ def advance(now: datetime) -> int:
 
 
 def _until_nothing(step: Callable[[datetime], int], now: datetime) -> int:
-    total = 0
+    total, began = 0, monotonic()
     for _ in range(_PASSES):
         done = step(now)
         total += done
-        if not done:
+        if not done or monotonic() - began > SECONDS:
             break
     return total
 
@@ -58,11 +60,13 @@ def _until_nothing(step: Callable[[datetime], int], now: datetime) -> int:
 def _react(now: datetime) -> int:
     if not Pulse.objects.exists():
         return 0
-    careful = attempts.workers_die()
+    careful, began = attempts.workers_die(), monotonic()
     with transaction.atomic():
         attempt = attempts.begin(Attempt.Kind.REACT)
     reach("react.begun")
     with attempts.held(attempt):
+        if monotonic() - began > SECONDS:  # we stood still: others have gone on, and `now` is long past
+            return 0
         taken = pulses.claim(PEOPLE, now=now)
         reach("react.taken")
         if taken:
@@ -88,7 +92,8 @@ def look_at(taken: list[Taken], walk: Walk, only: Journey | None = None) -> None
     walk.flush()  # who may enter again depends on who has just left
     entered = _enter(walk, Happened(pulses.triggering(taken), changes, renames), only)
     ending.check(walk, entered, concerns=ending.always)
-    walk.follow([*_woken(there, done, walk), *entered])
+    values = {one.profile_id: one.attributes for one in taken if one.attributes}
+    walk.follow([*_woken(there, done, values, walk), *entered])
     walk.write()
 
 
@@ -126,15 +131,29 @@ def _enter(walk: Walk, happened: Happened, only: Journey | None) -> list[Travell
         return [one for gate in gates for one in gate.admit(gate.happened(happened), walk)]
 
 
-def _woken(there: list[Traveller], done: dict[UUID, set[str]], walk: Walk) -> list[Traveller]:
-    """Those who wait for something that was done now; while their journey is paused, nobody is woken."""
+def _woken(
+    there: list[Traveller], done: dict[UUID, set[str]], values: dict[UUID, frozenset[str]], walk: Walk
+) -> list[Traveller]:
+    """Those who wait for something that was done now, or for a moment that hangs on a value that changed.
+
+    While their journey is paused, nobody is woken.
+    """
     return [
         one
         for one in there
         if one.active
         and one.journey_id in walk.live
-        and any(_is_awaited(name, one.awaits) for name in done[one.profile_id])
+        and (
+            any(_is_awaited(name, one.awaits) for name in done[one.profile_id])
+            or (one.profile_id in values and _hangs_on(one, values[one.profile_id], walk))
+        )
     ]
+
+
+def _hangs_on(one: Traveller, values: frozenset[str], walk: Walk) -> bool:
+    program = walk.programs([one]).get(one.version_id)
+    node = program.nodes.get(one.step) if program else None
+    return bool(node and node.step and not values.isdisjoint(node.step.hangs_on))
 
 
 def _is_awaited(name: str, awaits: list[str]) -> bool:
@@ -146,11 +165,15 @@ def _advance(now: datetime) -> int:
     """Moves a batch on. That it is tried is committed first, as a step may kill its worker (see `attempts`)."""
     if (left := attempts.orphan()) is not None:
         return _again(left, now)
+    began = monotonic()
     with transaction.atomic():
         attempt, people = claim(now)
         reach("advance.claim")
     if attempt is not None:
         reach("advance.claimed")
+        if monotonic() - began > SECONDS:  # as above
+            attempts.give_up(attempt)
+            return 0
         _work_on(attempt, now)
         reach("advance.done")
     return people

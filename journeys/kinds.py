@@ -70,6 +70,7 @@ class Step:
     without_arms: ClassVar[Collection[str]] = ()  # those of them that may be absent
     arm_fields: ClassVar[Mapping[str, Sequence[Field]]] = {}  # what an arm says beside key, label and steps
 
+    hangs_on: Collection[str] = ()  # values of the person: when one changes, whoever waits here is asked again
     priority: int = 0  # how its journey's messages stand to others, where there is room for one
 
     def __init__(self, name: str, given: Mapping[str, Any]) -> None:

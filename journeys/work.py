@@ -117,7 +117,11 @@ class Done:
 def done(step: str, enrollments: Collection[UUID]) -> dict[UUID, Done]:
     """Of these enrollments, whose task of that step is done: with what, and when."""
     rows = Task.objects.filter(enrollment_id__in=enrollments, step=step, state=Task.State.DONE)
-    return {task.enrollment_id: Done(task.outcome, task.outcome_label, task.ended_at) for task in rows if task.ended_at}
+    return {
+        task.enrollment_id: Done(task.outcome, task.outcome_label, task.ended_at)
+        for task in rows
+        if task.ended_at and task.enrollment_id
+    }
 
 
 def have(step: str, enrollments: Collection[UUID]) -> set[UUID]:

@@ -80,8 +80,10 @@ class Wait(Step):
         if until := self.given.get("until"):
             self.time = hours.read(until["time"]) or time()
             self.weekdays = frozenset(until.get("weekdays") or range(1, 8))
+            self.hangs_on = ("timezone",)
         if date := self.given.get("until_date"):
             self.attribute: str = date["attribute"]
+            self.hangs_on = (self.attribute,)
             self.offset = duration(date["offset"], signed=True) if date.get("offset") else None
 
     def sentence(self) -> str:

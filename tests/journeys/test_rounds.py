@@ -222,7 +222,7 @@ def test_a_date_that_cannot_be_kept_is_named(stage: Stage, more: Any, path: str)
         ("15 */6 * * *", "2026-11-24T12:15"),
         ("0 9 1 * *", "2026-12-01T09:00"),
         ("0 9 1 jan,mar *", "2027-01-01T09:00"),
-        ("0 9 29 2 *", "2028-02-29T09:00"),
+        ("0 9 29 2 *", "2027-02-28T09:00"),  # FM-30
         ("0 9 13 * 5", "2026-11-27T09:00"),  # the thirteenth, or a Friday
         ("0 9 * * 7", "2026-11-29T09:00"),
         ("0 10 * * *", "2026-11-25T10:00"),  # strictly later
@@ -230,6 +230,23 @@ def test_a_date_that_cannot_be_kept_is_named(stage: Stage, more: Any, path: str)
 )
 def test_rules_are_read_as_cron_reads_them(text: str, expected: str) -> None:
     assert cron.read(text).following(TUESDAY) == datetime.fromisoformat(f"{expected}+00:00")
+
+
+@pytest.mark.parametrize(
+    ("text", "days"),
+    [
+        ("0 9 31 * *", "11-30 12-31 01-31 02-28 03-31 04-30"),
+        ("0 9 30 * *", "11-30 12-30 01-30 02-28 03-30 04-30"),
+        ("0 9 29 * *", "11-29 12-29 01-29 02-28 03-29 04-29"),
+        ("0 9 15,31 * *", "11-15 12-15 12-31 01-15 01-31 02-15"),  # of several, only those that a month has
+    ],
+)
+def test_fm_30_a_month_that_is_too_short_for_its_day_has_its_last(text: str, days: str) -> None:
+    rule, at, found = cron.read(text), datetime(2026, 11, 1, tzinfo=UTC), []
+    while len(found) < 6 and (following := rule.following(at)) is not None:
+        found.append(f"{following:%m-%d}")
+        at = following
+    assert " ".join(found) == days
 
 
 @pytest.mark.parametrize(
@@ -255,6 +272,7 @@ def test_rules_read_as_sentences() -> None:
     assert str(cron.read("0 9 * * 1")) == "at 09:00 on Monday"
     assert str(cron.read("5 * * * *")) == "every hour at 5 past every day"
     assert str(cron.read("0 9,17 1 * *")) == "at 09:00 and 17:00 on the 1 of the month"
+    assert str(cron.read("0 9 31 * *")) == "at 09:00 on the 31 of the month, or its last day"
     assert str(cron.read("0 9 1 6 5")) == "at 09:00 on the 1 of the month or on Friday in Jun"
 
 

@@ -1,17 +1,20 @@
 """What single kinds of steps decide, and how journeys with them are played."""
 
 from collections import Counter
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
+from zoneinfo import ZoneInfo
 
 import pytest
+from django.db.models import Min
 
 from journeys import audit, hours, publishing
 from journeys.models import Assignment, Enrollment
 from journeys.steps.split import Split, bucket
 from messaging.models import Message
-from profiles import merging
+from profiles import ingest, merging
+from profiles.identity import Trust
 from profiles.merging import Pair
 from profiles.models import Profile
 from segments import definitions
@@ -82,6 +85,13 @@ def test_ex_02_a_merge_keeps_the_arm_that_was_drawn_first(stage: Stage, ada: Pro
     assert Assignment.objects.count() == 2
 
 
+def identify(person: Profile, now: datetime, **traits: Any) -> None:
+    """Somebody says something of themselves; nothing looks at it yet."""
+    call = {"type": "identify", "userId": person.external_id, "traits": traits, "messageId": str(uuid4()),
+            "timestamp": now.isoformat()}  # fmt: skip
+    ingest.take([call], source="test", trust=Trust.SERVER, now=now, sent_at=now)
+
+
 # ── Waits ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 def until(name: str | None, since: str, at: str, *days: int) -> str:
     moment = hours.following(
@@ -126,6 +136,92 @@ def test_somebody_waits_until_nine_where_they_live(stage: Stage, ada: Profile, b
     assert stage.enrollment(ben).due_at == datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
     stage.go_on(hours=14)
     assert (stage.enrollment(ada).state, stage.enrollment(ben).state) == ("completed", "active")
+
+
+def test_fm_29_whoever_moves_while_they_wait_waits_until_nine_where_they_live_now(stage: Stage, ada: Profile) -> None:
+    stage.journey({"key": "nine", "kind": "wait", "until": {"time": "09:00"}}, send("hello"))
+    stage.does(ada, "signed_up")
+    stage.rest()
+    for zone, hour in (("America/New_York", 14), ("Asia/Tokyo", 0), ("Europe/London", 9)):
+        identify(ada, stage.now, timezone=zone)
+        stage.rest()
+        assert stage.enrollment(ada).due_at == datetime(2026, 11, 24 if hour == 14 else 25, hour, 0, tzinfo=UTC), zone
+    identify(ada, stage.now, timezone="Asia/Tokyo")
+    stage.rest()
+    stage.go_on(hours=14)
+    assert stage.enrollment(ada).state == "completed"
+
+
+def test_whoever_waits_for_a_date_that_changes_waits_for_the_new_one(stage: Stage, ada: Profile) -> None:
+    identify(ada, stage.now, renews_at="2026-12-24T00:00:00Z")
+    stage.journey({"key": "soon", "kind": "wait", "until_date": {"attribute": "renews_at"}}, send("hello"))
+    stage.does(ada, "signed_up")
+    stage.rest()
+    stage.now += timedelta(minutes=1)
+    identify(ada, stage.now, renews_at="2026-11-26T00:00:00Z")
+    stage.rest()
+    assert stage.enrollment(ada).due_at == datetime(2026, 11, 26, tzinfo=UTC)
+    stage.now += timedelta(minutes=1)
+    identify(ada, stage.now, renews_at=None)
+    stage.rest()
+    assert stage.enrollment(ada).state == "completed"
+
+
+ZONES = ("Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "America/Santiago", "Asia/Kathmandu")
+
+
+@pytest.mark.parametrize("zone", ZONES)
+def test_fm_26_fm_27_half_past_two_comes_once_a_day_for_two_years(zone: str) -> None:
+    since, days = datetime(2026, 1, 1, tzinfo=UTC), []
+    for _ in range(730):
+        moment = hours.following(since, time(2, 30), range(1, 8), zone)
+        wall = moment.astimezone(ZoneInfo(zone))
+        assert wall.fold == 0
+        assert f"{wall:%H:%M}" == "02:30" or _leapt_over(wall.date(), zone)
+        days.append(wall.date())
+        since = moment + timedelta(minutes=1)
+    assert days == [days[0] + timedelta(days=n) for n in range(730)]
+
+
+@pytest.mark.parametrize("begins", ["2026-03-28", "2026-10-24"])
+def test_fm_26_fm_27_people_in_five_zones_go_on_once_a_day_while_clocks_change(
+    stage: Stage, person: Person, begins: str
+) -> None:
+    stage.now = datetime.fromisoformat(f"{begins}T00:00+00:00")
+    steps: list[Any] = []
+    for n in range(3):
+        steps += [{"key": f"w{n}", "kind": "wait", "until": {"time": "02:30"}}, send(f"m{n}")]
+        steps.append({"key": f"p{n}", "kind": "wait", "for": {"minutes": 1}})
+    stage.journey(*steps)
+    people = {zone: person(zone, timezone=zone) for zone in ZONES}
+    for one in people.values():
+        stage.does(one, "signed_up")
+    stage.rest()
+    while (due := Enrollment.objects.filter(state="active").aggregate(due=Min("due_at"))["due"]) is not None:
+        stage.now = due
+        stage.rest()
+    for zone, one in people.items():
+        sent = list(Message.objects.filter(profile=one).order_by("queued_at").values_list("queued_at", flat=True))
+        walls = [at.astimezone(ZoneInfo(zone)) for at in sent]
+        assert [wall.date() for wall in walls] == [walls[0].date() + timedelta(days=n) for n in range(3)], zone
+        assert all(f"{wall:%H:%M}" == "02:30" or _leapt_over(wall.date(), zone) for wall in walls), zone
+    assert audit.breaches(stage.now) == []
+
+
+def _leapt_over(day: date, zone: str) -> bool:
+    """Whether half past two does not exist on that day, found by going through its minutes."""
+    minute = datetime.combine(day, time(), tzinfo=ZoneInfo(zone)).astimezone(UTC)
+    shown = {f"{(minute + timedelta(minutes=n)).astimezone(ZoneInfo(zone)):%H:%M}" for n in range(5 * 60)}
+    return "02:30" not in shown
+
+
+def test_fm_28_a_day_is_twenty_four_hours_by_the_stopwatch(stage: Stage, ada: Profile) -> None:
+    identify(ada, stage.now, timezone="Europe/Berlin")
+    stage.now = datetime(2026, 3, 28, 8, 0, tzinfo=UTC)  # nine in Berlin, the day before the clocks change
+    stage.journey(wait("day", days=1), send("hello"))
+    stage.does(ada, "signed_up")
+    stage.rest()
+    assert stage.enrollment(ada).due_at == datetime(2026, 3, 29, 8, 0, tzinfo=UTC)  # ten in Berlin
 
 
 def test_somebody_waits_until_before_a_date_that_is_known_of_them(stage: Stage, person: Person) -> None:
