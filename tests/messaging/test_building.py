@@ -18,7 +18,11 @@ from messaging.liquid import Program
 VALUES: dict[str, Any] = {
     "profile": {"first_name": "Ada"},
     "event": {"url": "https://example.com/a?b=1&c=2"},
-    "links": {"preferences": "https://example.com/p?a=1&b=2", "unsubscribe": "https://example.com/u", "feedback": "https://e.co/f/x"},
+    "links": {
+        "preferences": "https://example.com/p?a=1&b=2",
+        "unsubscribe": "https://example.com/u",
+        "feedback": "https://e.co/f/x",
+    },
     "brand": {"name": "Cairn & Sons", "colour": "#0f766e", "postal_address": "Some Street 1\nSome Town"},
     "why": "You get this because you agreed.",
 }
