@@ -37,6 +37,7 @@ SCHEDULE = (
     Entry("profiles.observe", 60, "Keeps the numbers of the data catalogue."),
     Entry("profiles.tell", 5, "Delivers what your systems are to be told (webhooks)."),
     Entry("profiles.forget", 3600, "Drops message ids and undo data that are past their time."),
+    Entry("consent.sign_up", 2, "Has those who sent a sign-up form confirm it."),
     Entry("consent.anchor", 86_400, "Writes down the ends of the ledger's chains in one hash, here and in a file."),
     Entry("consent.expire", 60, "Writes down which consents have run out."),
     Entry("messaging.forget", 3600, "Drops reports on messages that are past their time."),

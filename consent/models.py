@@ -231,6 +231,21 @@ class SignupForm(models.Model):
         return self.name
 
 
+class SentForm(models.Model):
+    """What somebody sent by a form, until the loop has seen to it: whoever waits for the answer must not learn by its
+    time whether the address is known. Only `consent.signups` writes it.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    form = models.ForeignKey(SignupForm, on_delete=models.CASCADE, related_name="sent")
+    address = models.CharField(max_length=254)
+    shown = models.JSONField(help_text="By topic, the words that they agreed to.")
+    button = models.TextField()
+    locale = models.CharField(max_length=20)
+    born_on = models.DateField(null=True)
+    sent_at = models.DateTimeField()
+
+
 class Attempt(models.Model):
     """Something that strangers may do so often only, by a keyed digest of where it came from. Gone after a day."""
 

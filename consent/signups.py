@@ -4,6 +4,7 @@ Whoever sends a form proves nothing, so it only asks: the address gets one mail,
 there. The answer is the same whether anybody is known by the address or not.
 """
 
+import logging
 import re
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
@@ -14,19 +15,22 @@ from uuid import uuid4
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
-from django.db import connection, transaction
+from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models import F
+from django.utils import translation
 from django.utils.translation import gettext as _
 
 from consent import ages, optins, states, suppression
-from consent.models import OptIn, SignupForm, State, Topic
+from consent.models import OptIn, SentForm, SignupForm, State, Topic
 from foundation import registry
 from foundation.errors import Invalid, Problem
+from foundation.wake import wake
 from profiles import ingest
 from profiles.ingest import Trust
 from profiles.models import Identifier, Profile
 from staff import audit
 
+log = logging.getLogger(__name__)
 CHANNEL = "email"
 WORDS = ("title", "text", "button")
 FIELDS = ("name", "topics", "wordings", "embed_on", "active")
@@ -91,7 +95,7 @@ def wording(form: SignupForm, topic: Topic, said: Mapping[str, str]) -> str:
 def sign_up(
     form: SignupForm, address: str, chosen: Sequence[str], *, locale: str, born: date | None = None, now: datetime
 ) -> None:
-    """Asks the owner of the address to confirm. What the caller answers does not depend on what happened here.
+    """Has the owner of the address asked to confirm, by the loop: for every address the same is done here (CO-29).
 
     `born` is needed for what is from some age on; it is kept once they have confirmed that it was they who wrote it.
     """
@@ -100,21 +104,60 @@ def sign_up(
     _check_sent(address, topics, born, now)
     said = words(form, locale)[1]
     with transaction.atomic():
-        profile, made = _owner(form, address, locale, now)
-        standing = states.find(((profile.id, topic.slug, CHANNEL) for topic in topics), now=now)
-        granted = {topic for (_, topic, _), state in standing.items() if state.state == State.GRANTED}
-        wanted = [
-            optins.Wanted(topic.slug, CHANNEL, wording(form, topic, said))
-            for topic in topics
-            if topic.slug not in granted
-        ]
-        if not wanted:  # they have it all: what they get is their page
-            registry.mail_link.ask(profile)
-            return
-        evidence = {"page": "form", "form": form.slug, "control": said["button"]}
-        if born and any(topic.min_age for topic in topics):
-            evidence[optins.BIRTH] = born.isoformat()
-        optins.ask(profile, wanted, by=OptIn.By.FORM, locale=locale, evidence=evidence, now=now, made_person=made)
+        SentForm.objects.create(
+            form=form,
+            address=address,
+            shown={topic.slug: wording(form, topic, said) for topic in topics},
+            button=said["button"],
+            locale=locale,
+            born_on=born if any(topic.min_age for topic in topics) else None,
+            sent_at=now,
+        )
+        wake("consent.sign_up")
+
+
+def tick(now: datetime) -> int:
+    """Sees to what was sent, the oldest first; returns how many."""
+    seen_to = 0
+    while _next(now):
+        seen_to += 1
+    return seen_to
+
+
+def _next(now: datetime) -> bool:
+    """Whether there was one more. What fails is dropped: its mail is missed, and they send the form again."""
+    with transaction.atomic():
+        row = (
+            SentForm.objects.select_for_update(skip_locked=True, of=["self"])
+            .select_related("form")
+            .order_by("id")
+            .first()
+        )
+        if row is None:
+            return False
+        try:
+            with transaction.atomic(), translation.override(row.locale):
+                _ask(row, now)
+        except (OperationalError, InterfaceError):
+            raise  # not at fault: it is seen to once the database is back
+        except Exception as error:
+            log.error("what was sent by the form %s was dropped (%s)", row.form.slug, type(error).__name__)
+        row.delete()
+    return True
+
+
+def _ask(row: SentForm, now: datetime) -> None:
+    profile, made = _owner(row.form, row.address, row.locale, now)
+    standing = states.find(((profile.id, topic, CHANNEL) for topic in row.shown), now=now)
+    granted = {topic for (_, topic, _), state in standing.items() if state.state == State.GRANTED}
+    wanted = [optins.Wanted(topic, CHANNEL, shown) for topic, shown in row.shown.items() if topic not in granted]
+    if not wanted:  # they have it all: what they get is their page
+        registry.mail_link.ask(profile)
+        return
+    evidence = {"page": "form", "form": row.form.slug, "control": row.button}
+    if row.born_on:
+        evidence[optins.BIRTH] = row.born_on.isoformat()
+    optins.ask(profile, wanted, by=OptIn.By.FORM, locale=row.locale, evidence=evidence, now=now, made_person=made)
 
 
 def _check_sent(address: str, topics: Sequence[Topic], born: date | None, now: datetime) -> None:

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from consent import anchoring, expiring, forgetting, retention
+from consent import anchoring, expiring, forgetting, retention, signups
 from foundation.loops import loop
 
 
@@ -22,3 +22,9 @@ def expire(now: datetime) -> int:
 def anchor(now: datetime) -> int:
     """Writes down the ends of the ledger's chains, once a day."""
     return anchoring.tick(now)
+
+
+@loop("consent.sign_up")
+def sign_up(now: datetime) -> int:
+    """Sees to what was sent by sign-up forms."""
+    return signups.tick(now)

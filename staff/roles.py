@@ -145,6 +145,7 @@ OWNERS_ALONE = {
     "segments.sizechange": "Counts of ours, on their way to the segment.",
     "journeys.assignment": "Which arm of a split somebody was given; their way tells it.",
     "consent.anchor": "What `manage.py verify_ledger` compares with.",
+    "consent.sentform": "A queue of ours, empty within seconds.",
     "consent.limit": "Shown with the person.",
     "consent.privacystep": "Shown with the request.",
     "consent.attempt": "A counter of ours.",

@@ -132,6 +132,7 @@ def test_CO14_a_form_rejects_whoever_gives_no_age_or_too_low_a_one_and_keeps_it_
         assert answer.status_code == 422
         assert not OptIn.objects.exists()
     assert client.post("/forms/news/", {"email": "ada@example.com", "born_on": "1990-01-31"}).status_code == 200
+    signups.tick(now)
     assert not Preference.objects.exists()  # anybody could have written that
     optins.confirm(OptIn.objects.get().id, now=now)
     assert Preference.objects.get().born_on == date(1990, 1, 31)

@@ -1,11 +1,14 @@
 """Hosted sign-up forms: they ask, they tell nothing of anybody, and they change nothing before it is confirmed."""
 
+import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
 from consent import optins, signups, suppression, tasks
@@ -45,7 +48,9 @@ def form(news: Topic, tips: Topic, now: datetime) -> SignupForm:
 
 
 def sign_up(client: Client, email: str, **fields: Any) -> Any:
-    return client.post("/forms/letter/", {"email": email, **fields})
+    answer = client.post("/forms/letter/", {"email": email, **fields})
+    signups.tick(clock.now())
+    return answer
 
 
 def test_CO29_the_answer_is_the_same_whoever_they_are(
@@ -65,6 +70,40 @@ def test_CO29_the_answer_is_the_same_whoever_they_are(
     assert len({answer.content for answer in answers}) == 1
     assert len({str(sorted(answer.headers.items())) for answer in answers}) == 1
     assert not answers[0].cookies
+
+
+def test_CO29_what_is_done_before_the_answer_is_the_same_whoever_they_are(
+    client: Client, ada: Profile, ben: Profile, decide: Callable[..., Outcome], form: SignupForm, at: At, now: datetime
+) -> None:
+    """Statements and not milliseconds: what takes the same steps takes the same time, on any machine."""
+    decide(ben, "news", "granted")
+    suppression.add("email", "eve@example.com", Suppression.Reason.MANUAL, now, Suppression.Scope.ALL)
+    client.get("/forms/letter/")
+    steps = []
+    for address in ("ada@example.com", "ben@example.com", "eve@example.com", "new@example.com", "ada@example.com"):
+        with CaptureQueriesContext(connection) as queries:
+            client.post("/forms/letter/", {"email": address})
+        steps.append([re.sub(r"'[^']*'|\d+", "?", query["sql"]) for query in queries])
+    assert all(each == steps[0] for each in steps)
+    assert signups.tick(now) == 5
+    assert signups.tick(now) == 0
+
+
+def test_a_form_that_nobody_can_be_made_for_is_dropped_and_stops_no_other(
+    client: Client, form: SignupForm, at: At, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client.post("/forms/letter/", {"email": "bad@example.com"})
+    client.post("/forms/letter/", {"email": "good@example.com"})
+    real = signups._owner
+
+    def owner(form: SignupForm, address: str, *more: Any) -> Any:
+        if address.startswith("bad"):
+            raise Invalid.at("email", "is none that the door takes")
+        return real(form, address, *more)
+
+    monkeypatch.setattr(signups, "_owner", owner)
+    assert signups.tick(now) == 2
+    assert OptIn.objects.get().profile.email == "good@example.com"
 
 
 def test_CO28_it_is_always_confirmed_first_and_what_was_shown_is_kept(
@@ -87,6 +126,7 @@ def test_somebody_new_is_known_by_the_address_and_nothing_else(
 ) -> None:
     page = client.post("/forms/letter/", {"email": "neu@example.com"}, headers={"accept-language": "de"})
     assert "ist ein Link unterwegs" in page.content.decode()
+    signups.tick(now)
     one = Profile.objects.get()
     assert (one.email, one.external_id, one.locale) == ("neu@example.com", None, "de")
     sign_up(client, "NEU@example.com")
@@ -157,6 +197,7 @@ def test_CO28_an_address_gets_two_mails_however_often_it_is_sent(
     for n in range(11):
         answer = client.post("/forms/letter/", {"email": "victim@example.com"}, REMOTE_ADDR=f"198.51.{n}.1")
         assert answer.status_code == 200
+    assert signups.tick(now) == 11
     assert Message.objects.count() == 2
 
 
