@@ -1,5 +1,6 @@
 """Messages on a customer's own site: a plain page on another origin, with a style that would spoil anything."""
 
+import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,6 +18,8 @@ from messaging.inapp import identity
 from messaging.models import InboxMessage, Message
 from profiles.models import Event, Profile
 from tests.messaging import by_channel
+from tests.messaging.test_channel_web_push import Browser
+from tests.receiving import receiving
 
 # What other sites do to everything that they hold, and what must not reach us.
 _SPOILT = "* { color: red !important; font: 40px serif !important; display: block !important; } button { opacity: 0; }"
@@ -34,15 +37,17 @@ class Site:
         self.url = f"http://127.0.0.1:{port}"
         self.page = ""
         self.policy = ""
+        self.worker = ""
 
 
 @contextmanager
 def serving() -> Iterator[Site]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            content = site.page.encode()
+            is_worker = self.path == "/cairn-worker.js"
+            content = (site.worker if is_worker else site.page).encode()
             self.send_response(200)
-            self.send_header("Content-Type", "text/html; charset=utf-8")
+            self.send_header("Content-Type", f"text/{'javascript' if is_worker else 'html'}; charset=utf-8")
             if site.policy:
                 self.send_header("Content-Security-Policy", site.policy)
             self.send_header("Content-Length", str(len(content)))
@@ -77,6 +82,7 @@ def site(live_server: Any, settings: Any) -> Iterator[Site]:
 <main><h1>Reports</h1><p>A page of yours.</p><a href="/next">Next</a></main>
 <script src="{ours}/in-app/cairn.js" data-user="ada" data-signature="{signature}"></script>"""
         # As strict as a site can be: our script and what it asks for, and nothing in line but its own style.
+        found.worker = f'importScripts("{ours}/in-app/push-worker.js");'
         found.policy = f"default-src 'none'; script-src {ours}; connect-src {ours}; style-src 'unsafe-inline'"
         yield found
 
@@ -225,3 +231,57 @@ def test_whose_signature_is_over_is_shown_nothing_and_the_site_is_told(
     page.goto(site.url)
     page.wait_for_function("document.title === 'Over'")
     assert page.locator("[data-cairn]").count() == 0
+
+
+_MAKER = """
+PushManager.prototype.subscribe = async (asked) => { window.asked = asked; return { endpoint: ENDPOINT, toJSON: () => (
+  { endpoint: ENDPOINT, keys: { p256dh: P256DH, auth: AUTH } }) }; };
+"""
+
+
+def test_a_browser_asks_for_notifications_and_shows_what_comes(
+    site: Site, say: Callable[..., Message], context: Callable[..., BrowserContext], settings: Any
+) -> None:
+    say("Exports are here")
+    site.policy = ""
+    with receiving() as maker:
+        settings.OUTGOING_HOSTS = [maker.host]
+        browser = Browser(f"http://{maker.host}/push/one")
+        keys = browser.as_json()["keys"]
+        where = context()
+        where.grant_permissions(["notifications"], origin=site.url)
+        page = where.new_page()
+        # Its maker's servers cannot be reached from here: they are played by ours.
+        for name, value in (("ENDPOINT", browser.endpoint), ("P256DH", keys["p256dh"]), ("AUTH", keys["auth"])):
+            page.add_init_script(f"window.{name} = {json.dumps(value)};")
+        page.add_init_script(_MAKER)
+        page.goto(site.url)
+        expect(page.get_by_role("button", name="Messages, 1 unread")).to_be_visible()
+        assert page.evaluate("Cairn.subscribe()") is True
+        assert page.evaluate("window.asked.userVisibleOnly && window.asked.applicationServerKey.length") == 65
+        message = by_channel.said(Profile.objects.get(external_id="ada"), "web_push", clock.now(), subject="Ready")
+        assert state(message) == "sent"
+        said = browser.reads(maker.received[0])
+    deliver(page, json.dumps(said))
+    page.wait_for_function(
+        "navigator.serviceWorker.ready.then((one) => one.getNotifications()).then((all) => all[0] && all[0].title)"
+    )
+    shown = page.evaluate(
+        "navigator.serviceWorker.ready.then((one) => one.getNotifications())"
+        ".then(([one]) => [one.title, one.body, one.tag])"
+    )
+    assert shown == ["Ready", "Hello Ada, it is done.", str(message.id)]
+
+
+def deliver(page: Page, data: str) -> None:
+    """Hands a notification to the worker of the page, as its browser does."""
+    session = page.context.new_cdp_session(page)
+    found: list[str] = []
+    session.on(
+        "ServiceWorker.workerRegistrationUpdated",
+        lambda told: found.extend(one["registrationId"] for one in told["registrations"]),
+    )
+    session.send("ServiceWorker.enable")
+    page.wait_for_function("navigator.serviceWorker.ready.then((one) => one.active.state === 'activated')")
+    origin = page.evaluate("location.origin")
+    session.send("ServiceWorker.deliverPushMessage", {"origin": origin, "registrationId": found[0], "data": data})
