@@ -77,6 +77,12 @@ def held(attempt: Attempt) -> Iterator[None]:
         release(attempt.pk)
 
 
+def give_up(attempt: Attempt) -> None:
+    """Lets go of whom we had in hand and did nothing with."""
+    with held(attempt):
+        pass
+
+
 def _end(id: int) -> None:
     Attempt.objects.filter(pk=id).delete()
 
