@@ -1,6 +1,6 @@
 """What messaging does when people merge, leave, or ask for their data, and what it says it uses."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -68,7 +68,11 @@ def export(profile: Profile) -> dict[str, Any]:
     rows = (
         Message.objects.filter(profile=profile).select_related("topic", "template").order_by("-queued_at")[:_EXPORTED]
     )
-    return {"messages": [_told(message) for message in rows], "browsers": push.told(profile)}
+    return {
+        "messages": [_told(message) for message in rows],
+        "browsers": push.told(profile),
+        "holdouts": periods.told(profile.id),
+    }
 
 
 def _told(message: Message) -> dict[str, Any]:
@@ -86,6 +90,12 @@ def _told(message: Message) -> dict[str, Any]:
         "queued_at": message.queued_at.isoformat(),
         "sent_at": message.sent_at.isoformat() if message.sent_at else None,
     }
+
+
+@registry.users.join
+def users(kind: str, slugs: Collection[str]) -> dict[str, list[str]]:
+    """The same of many at once, of what broadcasts use."""
+    return running.users(kind, slugs)
 
 
 @registry.references.join

@@ -19,6 +19,8 @@ from messaging.delivery import CHANNELS, Accepted, InDoubt, Later, Outcome, Retu
 from messaging.judging import Defer, Judgement
 from messaging.models import Message, MessageState
 from messaging.outbox import as_json
+from messaging.returns import meaning, soft
+from messaging.returns.models import Meaning
 from profiles import ingest
 
 LEASE = timedelta(minutes=5)
@@ -170,19 +172,23 @@ def _in_doubt(message: Message, reason: str, now: datetime, claims: int = 0) -> 
 
 def _tell(messages: Sequence[Message], results: Mapping[UUID, Outcome | Unsent], now: datetime) -> None:
     events = []
+    in_vain: list[tuple[Message, bool, datetime]] = []
     for message in messages:
         match results[message.id]:
             case Accepted():
                 events.append(event(message, "sent", now))
             case Returned(gone=True):
-                events.append(event(message, "bounced", now))
+                events.append(event(message, "bounced", now, bounce="hard"))
                 _block_address(message, now)
+            case Returned(reason) if meaning.of("bounced", said=reason) is Meaning.FULL:
+                in_vain.append((message, False, now))
             case _:
                 continue
     ingest.emit([one for one in events if one is not None], now=now)
+    soft.note(in_vain, now)
 
 
-def event(message: Message, what: str, now: datetime) -> ingest.Ours | None:
+def event(message: Message, what: str, now: datetime, **more: str) -> ingest.Ours | None:
     """What became of a message, as an event of whoever it went to; None if they were erased."""
     if message.profile_id is None:
         return None
@@ -194,6 +200,7 @@ def event(message: Message, what: str, now: datetime) -> ingest.Ours | None:
         "topic": message.topic.slug,
         "channel": message.channel,
         "variant": message.variant,
+        **more,
     }
     return ingest.Ours(message.profile_id, f"$message_{what}", properties, now, f"$message:{message.id}:{what}")
 

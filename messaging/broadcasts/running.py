@@ -4,7 +4,7 @@ Its messages are queued from the rows of its recipients, batch by batch; what a 
 whatever is killed, whenever: the next round goes on with those who have no message yet, and nobody gets two.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -283,8 +283,16 @@ def erase(profile: UUID) -> None:
 
 def references(kind: str, slug: str) -> list[str]:
     """Which broadcasts that are not over use a segment or a template."""
+    return users(kind, [slug]).get(slug, [])
+
+
+def users(kind: str, slugs: Collection[str]) -> dict[str, list[str]]:
+    """The same of many at once."""
     field = {"segment": "segment__slug", "template": "template__slug"}.get(kind)
+    found: dict[str, list[str]] = {}
     if field is None:
-        return []
-    open_ones = Broadcast.objects.exclude(state__in=[States.DONE, States.CANCELLED]).filter(**{field: slug})
-    return [f"The broadcast {name} uses it." for name in open_ones.order_by("name").values_list("name", flat=True)]
+        return found
+    open_ones = Broadcast.objects.exclude(state__in=[States.DONE, States.CANCELLED]).filter(**{f"{field}__in": slugs})
+    for slug, name in open_ones.order_by("name").values_list(field, "name"):
+        found.setdefault(slug, []).append(f"The broadcast {name} uses it.")
+    return found

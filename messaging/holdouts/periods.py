@@ -94,3 +94,9 @@ def absorb(merges: Sequence[Pair]) -> None:
 
 def erase(profiles: Iterable[UUID]) -> None:
     Exposure.objects.filter(profile__in=list(profiles)).delete()
+
+
+def told(profile: UUID) -> list[dict[str, object]]:
+    """On which side somebody stood, for their download."""
+    rows = Exposure.objects.filter(profile=profile).select_related("holdout").order_by("exposed_at")
+    return [{"period": one.holdout.period, "held_out": one.held, "since": one.exposed_at.isoformat()} for one in rows]

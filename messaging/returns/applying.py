@@ -6,6 +6,7 @@ the same report come to the same; and what a message came to is worked out anew 
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -16,7 +17,8 @@ from consent import ledger, suppression
 from consent.ledger import EVERYTHING, Choice
 from consent.models import ConsentRecord, State, Suppression
 from foundation.sql import statements
-from messaging import agents, outcomes, tracking
+from messaging import agents, lanes, outcomes, tracking
+from messaging.delivery import CHANNELS
 from messaging.models import Message, MessageState
 from messaging.outbox import as_json
 from messaging.returns import soft
@@ -30,6 +32,7 @@ AHEAD, BEHIND = timedelta(hours=1), timedelta(days=30)
 """How far in the future a report may say that it was, by clocks that are wrong, and how late it may come (PR-06)."""
 _PATIENCE = timedelta(minutes=15)  # after which nobody will tell us any more that they sent such a message
 _SOON = timedelta(seconds=20)
+_LATELY, _ENOUGH = timedelta(hours=1), 3
 _sql = statements("messaging", "returns")
 
 # What a message came to, by what was told of it; what stands here later stands (PR-05).
@@ -189,6 +192,7 @@ def _apply(reports: list[Report], now: datetime) -> None:
     )
     _block(reports)
     _take_back(reports, owners, now)
+    _mind_the_way(reports, now)
     soft.note([(one.message, one.meaning in _CAME, _when(one)) for one in reports if _counts(one) and one.message], now)
     Report.objects.bulk_update(reports, ["message", "state", "why"])  # what they come to is asked of all of them
     come_to(messages, now)
@@ -218,13 +222,12 @@ def _event(report: Report) -> ingest.Ours | None:
     what = _EVENTS.get(Meaning(report.meaning))
     if report.state != Report.State.APPLIED or what is None or report.message is None:
         return None
-    told = outcomes.event(report.message, what, _when(report))
-    if told is None or what != "bounced":
-        return told
-    soft_one = report.meaning == Meaning.FULL
-    properties = {**told.properties, "bounce": "soft" if soft_one else "hard"}
-    id = f"{told.message_id}:soft" if soft_one else told.message_id
-    return ingest.Ours(told.profile_id, told.name, properties, told.occurred_at, id)
+    if what != "bounced":
+        return outcomes.event(report.message, what, _when(report))
+    if report.meaning == Meaning.NO_ADDRESS:
+        return outcomes.event(report.message, what, _when(report), bounce="hard")
+    told = outcomes.event(report.message, what, _when(report), bounce="soft")
+    return replace(told, message_id=f"{told.message_id}:soft") if told else None
 
 
 def _of(reports: Iterable[Report]) -> set[UUID]:
@@ -232,6 +235,8 @@ def _of(reports: Iterable[Report]) -> set[UUID]:
 
 
 def _counts(report: Report) -> bool:
+    if report.meaning == Meaning.DELAYED and report.source == "dsn":
+        return False  # mail servers say that they are still trying, and not when it came through after all
     return report.state == Report.State.APPLIED and report.meaning in _CAME | _CAME_NOT
 
 
@@ -250,6 +255,32 @@ def _block(reports: Iterable[Report]) -> None:
             scope = Suppression.Scope.MARKETING  # the person's wish, which leaves what they need
         note = f"Message {one.message.id}, as {one.source} told us."
         suppression.add(one.message.channel, one.message.address, reason, one.received_at, scope, note=note)
+
+
+def _mind_the_way(reports: Iterable[Report], now: datetime) -> None:
+    """Where several say within the hour that somebody there turns us away, that way out is shut for a while (BO-03)."""
+    against_us = [
+        one
+        for one in reports
+        if one.state == Report.State.APPLIED
+        and one.meaning in (Meaning.SENDER, Meaning.SLOWED)
+        and _when(one) > now - _LATELY
+    ]
+    channels = {one.message.channel: CHANNELS.get(one.message.channel) for one in against_us if one.message}
+    for one in against_us:
+        channel = channels.get(one.message.channel) if one.message else None
+        if one.message is None or channel is None:
+            continue
+        place = channel().place(one.message.address)
+        domain = one.message.address.rpartition("@")[2]
+        others = Report.objects.filter(
+            meaning__in=(Meaning.SENDER, Meaning.SLOWED),
+            state=Report.State.APPLIED,
+            received_at__gt=now - _LATELY,
+            message__address__iendswith=f"@{domain}",
+        )
+        if others.exclude(message=one.message).values("message").distinct().count() + 1 >= _ENOUGH:
+            lanes.trouble(one.message.channel, place, reason=one.said[:300], now=now)
 
 
 def _take_back(reports: Iterable[Report], owners: Mapping[UUID, UUID], now: datetime) -> None:

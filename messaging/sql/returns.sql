@@ -9,13 +9,17 @@ ON CONFLICT (message, came) DO UPDATE
 SET at = CASE WHEN excluded.came THEN greatest(messaging_reached.at, excluded.at) ELSE least(messaging_reached.at, excluded.at) END;
 
 -- name: in_vain
--- For each address: how many messages could not be delivered since one last came through, and over how long.
+-- For each address: how many messages could not be delivered since one last came through, and over how long. Plain mail servers are silent about what came through: what they have not complained of for five days did.
 SELECT a.channel, a.address_hash, count(r.id), coalesce(max(r.at) - min(r.at), interval '0')
-FROM unnest(%(channels)s::text[], %(hashes)s::text[]) AS a(channel, address_hash)
+FROM unnest(%(channels)s::text[], %(hashes)s::text[], %(addresses)s::text[], %(profiles)s::uuid[]) AS a(channel, address_hash, address, profile)
 LEFT JOIN messaging_reached AS r ON r.channel = a.channel AND r.address_hash = a.address_hash AND NOT r.came
-    AND r.at > coalesce(
-        (SELECT max(c.at) FROM messaging_reached AS c WHERE c.channel = a.channel AND c.address_hash = a.address_hash AND c.came),
-        '-infinity'
+    AND r.at > greatest(
+        coalesce((SELECT max(c.at) FROM messaging_reached AS c WHERE c.channel = a.channel AND c.address_hash = a.address_hash AND c.came), '-infinity'),
+        coalesce((
+            SELECT max(m.sending_at) FROM messaging_message AS m
+            WHERE m.profile_id = a.profile AND m.sending_at <= %(silent)s AND m.channel = a.channel AND m.address = a.address AND m.state = 'sent'
+                AND NOT EXISTS (SELECT 1 FROM messaging_reached AS b WHERE b.message = m.id AND NOT b.came)
+        ), '-infinity')
     )
 GROUP BY a.channel, a.address_hash;
 

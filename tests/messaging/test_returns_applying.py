@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from consent import suppression
 from consent.models import ConsentRecord, ConsentState, Suppression, Topic
-from messaging.models import Message
+from messaging import dispatch
+from messaging.models import Lane, Message
 from messaging.returns import applying, reports
 from messaging.returns.models import Reached, Report
 from messaging.returns.reports import Told
@@ -42,7 +43,7 @@ def tell(sent: Message, now: datetime) -> Callable[..., Report]:
     def told(kind: str, *, at: datetime = now + MINUTE, received: datetime | None = None, **more: Any) -> Report:
         received = received or at
         usual = {"named": sent.id, "recipient": "Ada@Example.com", "at": at}
-        told = Told(source="postmark", kind=kind, **{**usual, **more})
+        told = Told(kind=kind, **{"source": "postmark", **usual, **more})
         reports.keep([told], now=received)
         applying.tick(received)
         return Report.objects.get(key=told.key)
@@ -113,6 +114,54 @@ def test_bo_02_five_in_vain_within_days_block_nothing(
         assert state_of(message.id).state == "sent"
     assert _blocks() == []
     assert Reached.objects.count() == 7
+
+
+def test_bo_02_what_a_mail_server_has_not_complained_of_for_days_came_through(
+    ada: Profile, write: Any, queue: Callable[..., Message], now: datetime
+) -> None:
+    write()
+    for n in range(6):
+        at = now + 10 * n * DAY
+        message = handed_over(queue(ada), at)
+        full = Told(source="dsn", kind="failed", named=message.id, recipient=ada.email or "", said="5.2.2 full", at=at)
+        reports.keep([full], now=at)
+        applying.tick(at)
+        handed_over(queue(ada), at + DAY)  # and nothing came back of this one
+    assert _blocks() == []
+
+
+def test_bo_02_that_a_mail_server_still_tries_counts_for_nothing(sent: Message, tell: Any) -> None:
+    assert tell("delayed", source="dsn", said="4.4.1 no answer").state == "applied"
+    assert not Reached.objects.exists()
+
+
+def test_bo_03_where_several_are_turned_away_that_way_out_is_shut(
+    ada: Profile, ben: Profile, cleo: Profile, write: Any, queue: Callable[..., Message], now: datetime
+) -> None:
+    write()
+    Profile.objects.filter(id=cleo.id).update(email="cleo@example.com")
+    cleo.refresh_from_db()
+    shut = []
+    for one in (ada, ben, cleo):
+        message = handed_over(queue(one), now)
+        turned = Told(source="x", kind="bounced", named=message.id, recipient=one.email or "", said="5.7.1 no", at=now)
+        reports.keep([turned], now=now)
+        applying.tick(now)
+        shut.append(Lane.objects.filter(place="example.com", shut_until__gt=now).exists())
+    assert shut == [False, False, True]
+    assert _blocks() == []
+
+
+def test_bo_02_what_a_server_says_at_the_door_counts_too(
+    ada: Profile, write: Any, agree: Any, queue: Callable[..., Message], sink: Any, now: datetime
+) -> None:
+    write()
+    agree(ada)
+    message = queue(ada)
+    sink.reply = lambda stage, address: "552 5.2.2 mailbox full" if stage == "rcpt" else None
+    dispatch.tick(now)
+    assert (state_of(message.id).state, _blocks()) == ("failed", [])
+    assert list(Reached.objects.values_list("message", "came")) == [(message.id, False)]
 
 
 @pytest.mark.parametrize(
