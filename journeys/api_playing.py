@@ -52,6 +52,13 @@ class PlayedTaskFields(Fields):
     team = serializers.CharField()
 
 
+class PlayedCallFields(Fields):
+    at = serializers.DateTimeField()
+    step = serializers.CharField()
+    url = serializers.CharField()
+    body = serializers.CharField(help_text="What would have been sent, as JSON.")
+
+
 class PlayedRefusalFields(Fields):
     at = serializers.DateTimeField()
     cause = serializers.ChoiceField(Refusal.Cause.choices)
@@ -67,6 +74,7 @@ class PlayedFields(Fields):
     happened = PlayedStepFields(many=True)
     messages = PlayedMessageFields(many=True)
     tasks = PlayedTaskFields(many=True)
+    calls = PlayedCallFields(many=True, help_text="Webhooks; none is called, and none answers.")
     refusals = PlayedRefusalFields(many=True)
     cut = serializers.CharField(allow_blank=True, help_text="Why it was not played to its end.")
 

@@ -18,7 +18,7 @@ from foundation.wording import exact
 from journeys import documents, engine, entering
 from journeys import program as programs
 from journeys.kinds import Entry
-from journeys.models import Enrollment, Journey, JourneyVersion, Refusal, Task, Transition
+from journeys.models import Call, Enrollment, Journey, JourneyVersion, Refusal, Task, Transition
 from journeys.walking import Traveller, Walk
 from messaging.models import Message
 from profiles import ingest, people, pulses
@@ -51,6 +51,7 @@ class Played:
     happened: list[dict[str, Any]] = field(default_factory=list)
     messages: list[dict[str, Any]] = field(default_factory=list)
     tasks: list[dict[str, Any]] = field(default_factory=list)
+    calls: list[dict[str, Any]] = field(default_factory=list)
     refusals: list[dict[str, Any]] = field(default_factory=list)
     cut: str = ""
 
@@ -202,6 +203,8 @@ class _Play:
         played.tasks = [
             {"at": one.created_at, "step": one.step, "title": one.title, "team": one.team.slug} for one in tasks
         ]
+        calls = Call.objects.filter(enrollment__in=mine).order_by("created_at", "id")
+        played.calls = [{"at": one.created_at, "step": one.step, "url": one.url, "body": one.body} for one in calls]
         refusals = Refusal.objects.filter(journey=self.journey).order_by("at", "id")
         played.refusals = [{"at": one.at, "cause": one.cause, "why": one.reason} for one in refusals]
 

@@ -7,13 +7,14 @@ import pytest
 from django.db import connection, transaction
 
 from foundation.errors import Invalid
-from journeys import simulating
-from journeys.models import Journey
+from journeys import calling, simulating
+from journeys.models import Call, Journey
 from journeys.simulating import Deed, Played
 from messaging.models import Message
 from profiles.models import Profile, Pulse
 from staff.models import Team
 from tests.journeys.conftest import SIGNED_UP, Stage, branch, send, wait
+from tests.receiving import receiving
 
 FEATURE = {"kind": "event", "name": "feature_used"}
 
@@ -154,3 +155,20 @@ def test_an_error_undoes_all_of_it_too(stage: Stage, ada: Profile) -> None:
         patch.setattr(simulating._Play, "_tell", lambda *_: (_ for _ in ()).throw(RuntimeError))
         play(stage, document(send("a")), ada)
     assert everything() == before
+
+
+def test_a_webhook_is_shown_and_not_called(stage: Stage, ada: Profile, settings: Any) -> None:
+    with receiving() as receiver:
+        settings.OUTGOING_HOSTS = [receiver.host]
+        hook = {"key": "hook", "kind": "webhook", "url": receiver.url, "body": {"who": "{{ profile.first_name }}"}}
+        document = {"entry": {"trigger": {"kind": "manual"}}, "steps": [hook, send("hello")]}
+        played = simulating.simulate(
+            "x", document, person=ada, start=True, at=stage.now, until=stage.now + timedelta(days=2)
+        )
+        calling.tick(stage.now)
+        assert receiver.received == []
+    assert [(one["step"], one["url"], one["body"]) for one in played.calls] == [
+        ("hook", receiver.url, '{"who": "Ada"}')
+    ]
+    assert [(one["step"], one["what"]) for one in played.happened][-2:] == [("hook", "advance"), ("hello", "advance")]
+    assert not Call.objects.exists()
