@@ -70,6 +70,8 @@ class Found:
     as_of_then: list[str] = field(default_factory=list)
     as_of_now: list[str] = field(default_factory=list)
     cut: list[str] = field(default_factory=list)
+    per_person: dict[UUID, int] = field(default_factory=dict)
+    """How many messages each would have been sent, of those who would have been sent any."""
 
 
 def backtest(slug: str, document: Any, *, days: int, now: datetime) -> Found:
@@ -336,6 +338,7 @@ class _Run:
         days: Counter[tuple[str, str]] = Counter()
         sent: Counter[str] = Counter()
         spared: Counter[str] = Counter()
+        people: Counter[UUID] = Counter()
         for one in self.traced:
             converted = one.traveller.converted_at
             for at, step in one.said:
@@ -343,7 +346,9 @@ class _Run:
                     spared[step] += 1
                 if converted is None or at < converted or not (self.program.goal and self.program.goal.exit):
                     sent[step] += 1
+                    people[one.traveller.profile_id] += 1
                     days[at.date().isoformat(), given[step]["channel"]] += 1
+        self.out.per_person = dict(people)
         self.out.messages = [
             {"day": day, "channel": channel, "messages": n} for (day, channel), n in sorted(days.items())
         ]

@@ -10,6 +10,7 @@ from foundation.wording import amount, plural
 from journeys import telling
 from journeys.backtesting import Found
 from journeys.editor import shape, words
+from journeys.pressure import Pressure
 
 _WIDTH, _HEIGHT = 640.0, 120.0
 
@@ -119,3 +120,29 @@ def said(found: Found, document: Mapping[str, Any]) -> list[Share]:
         )
         for one in found.steps
     ]
+
+
+@dataclass(frozen=True)
+class Pressed:
+    """How often people hear from us, in words and in bands: their name, and the people now and with the draft."""
+
+    said: str
+    bands: Sequence[tuple[Share, Share]]
+
+
+def pressed(pressure: Pressure) -> Pressed:
+    """The forecast of pressure."""
+    said = (
+        f"Whoever hears from us at all gets {pressure.now:.1f} messages a week now, and would get {pressure.then:.1f}"
+        f" with this draft. The most that anybody gets is {pressure.most_now:.1f} now, and would be"
+        f" {pressure.most_then:.1f}."
+    )
+    rows = [
+        (
+            Share(one.name, one.now, pressure.people, "now"),
+            Share(one.name, one.then, pressure.people, "with this draft"),
+        )
+        for one in pressure.bands
+        if one.now or one.then
+    ]
+    return Pressed(said, rows)

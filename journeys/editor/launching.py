@@ -15,7 +15,7 @@ from foundation import clock
 from foundation.admin import page_of
 from foundation.errors import Invalid, Refused
 from foundation.wording import plural
-from journeys import backtesting, following, publishing
+from journeys import backtesting, following, pressure, publishing
 from journeys.editor import charts, checking, flow, revisions, words
 from journeys.editor.shape import Document
 from journeys.following import Group
@@ -159,5 +159,6 @@ def backtest(request: HttpRequest, journey: Journey, site: AdminSite) -> HttpRes
         "converted": plural(found.converted, "person", "people"),
         "per_person": f"{sum(one['messages'] for one in found.messages) / found.people:.1f}" if found.people else "0",
         "now": words.listed(found.as_of_now),
+        "pressure": charts.pressed(pressure.forecast(journey.slug, found)) if found.per_person else None,
     }
     return render(request, "journeys/editor/backtest.html", context)
