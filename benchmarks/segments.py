@@ -338,8 +338,38 @@ def _touched(options: argparse.Namespace) -> list[str]:
             slow.append(f"500 touched people in 50 segments took {took:.2f} s")
     if options.explain == "refresh":
         _explain_refresh(people[:500])
+    _hundredth()
     slow += _hour()
     return slow
+
+
+def _hundredth() -> None:
+    """A hundredth of a large segment's members changes behind its back, and a build writes the difference."""
+    from django.db import connection, transaction
+
+    from segments import building, live
+    from segments.models import Cause, Segment
+
+    segment = max(Segment.objects.all(), key=lambda one: one.size)
+    [one] = [one for one in live.read().live if one.id == segment.id]
+    asked, _count = _timed(partial(one.condition.count, AT), 3)
+    times, changed = [], 0
+    for number in range(3):
+        with transaction.atomic():
+            with connection.cursor() as cursor:
+                cursor.execute(
+                    "DELETE FROM segments_membership WHERE segment_id = %s AND id %% 100 = %s", [segment.id, number]
+                )
+            began = time.perf_counter()
+            [built] = building.build([segment], now=AT, cause=Cause.TIME)
+            times.append(time.perf_counter() - began)
+            changed = built.entered + built.left
+            transaction.set_rollback(True)
+    took = statistics.median(times)
+    print(
+        f"{changed:,} of {segment.size:,} members written anew: {took * 1000:.0f} ms,"
+        f" {asked * 1000:.0f} ms of it to ask everybody"
+    )
 
 
 def _hour() -> list[str]:

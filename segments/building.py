@@ -41,12 +41,12 @@ _WRITE = f"""
     come AS (
         INSERT INTO segments_membership (segment_id, profile_id, entered_at, cause, version_id)
         SELECT %(segment)s::bigint, d.profile_id, %(now)s::timestamptz, %(cause)s::text, %(version)s::bigint
-        FROM difference d WHERE d.entered
+        FROM difference d WHERE d.entered ORDER BY d.profile_id
     ),
     told AS (
         INSERT INTO segments_membershipchange (segment_id, profile_id, entered, at, cause, version_id)
         SELECT %(segment)s::bigint, d.profile_id, d.entered, %(now)s::timestamptz, %(cause)s::text, %(version)s::bigint
-        FROM difference d
+        FROM difference d ORDER BY d.profile_id
     ),
     handed_on AS (
         INSERT INTO segments_late (segment_id, profile_id, cause, entered, at)

@@ -136,29 +136,37 @@ class Cause(models.TextChoices):
 
 
 class Membership(models.Model):
-    """Who is in a segment now. Only `segments.membership` writes it."""
+    """Who is in a segment now. Only `segments.membership` writes it.
+
+    Builds write hundreds of thousands: nothing is indexed that another index serves, and a version, which is that of
+    the segment held and is never deleted, is not looked up once more for each.
+    """
 
     id = models.BigAutoField(primary_key=True)
-    segment = models.ForeignKey(Segment, on_delete=models.CASCADE, related_name="memberships")
+    segment = models.ForeignKey(Segment, on_delete=models.CASCADE, related_name="memberships", db_index=False)
     profile = models.ForeignKey(Profile, on_delete=models.CASCADE, related_name="memberships")
     entered_at = models.DateTimeField()
     cause = models.CharField(max_length=12, choices=Cause)
-    version = models.ForeignKey(SegmentVersion, null=True, on_delete=models.PROTECT)
+    version = models.ForeignKey(
+        SegmentVersion, null=True, on_delete=models.PROTECT, db_index=False, db_constraint=False
+    )
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["segment", "profile"], name="one_membership_a_person")]
 
 
 class MembershipChange(models.Model):
-    """Who came and went, when, why and by which definition."""
+    """Who came and went, when, why and by which definition. Lean as memberships are."""
 
     id = models.BigAutoField(primary_key=True)
-    segment = models.ForeignKey(Segment, on_delete=models.CASCADE, related_name="changes")
-    profile = models.ForeignKey(Profile, on_delete=models.CASCADE, related_name="+")
+    segment = models.ForeignKey(Segment, on_delete=models.CASCADE, related_name="changes", db_index=False)
+    profile = models.ForeignKey(Profile, on_delete=models.CASCADE, related_name="+", db_index=False)
     entered = models.BooleanField(help_text="True: came; false: went.")
     at = models.DateTimeField()
     cause = models.CharField(max_length=12, choices=Cause)
-    version = models.ForeignKey(SegmentVersion, null=True, on_delete=models.PROTECT)
+    version = models.ForeignKey(
+        SegmentVersion, null=True, on_delete=models.PROTECT, db_index=False, db_constraint=False
+    )
 
     class Meta:
         indexes = [models.Index(fields=["segment", "at"]), models.Index(fields=["profile", "at"])]

@@ -131,7 +131,7 @@ def test_the_page_costs_the_same_however_many_are_in_it(
         did([(person(f"p{n}").id, Done("a", now))])
     segment = definitions.save("doers", definition={"kind": "event", "name": "a"}, status="live", now=now)
     client = signed_in("segments.view_segment", "profiles.view_profile")
-    with django_assert_max_num_queries(24):
+    with django_assert_max_num_queries(26):
         page(client, segment)
 
 
