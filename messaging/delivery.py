@@ -174,6 +174,8 @@ class Channel(ABC):
     settings: ClassVar[tuple[Setting, ...]] = ()
     knows_doubles: ClassVar[bool] = False
     """Whether the other side tells a message that it got already by its id: then what is in doubt is sent again."""
+    tells_clicks: ClassVar[bool] = False
+    """Whether it tells of clicks itself: then links lead straight to where they lead."""
     can_test: ClassVar[bool] = True
     """Whether staff can have a few words sent by it, to see that it works."""
     test_to: ClassVar[str] = ""

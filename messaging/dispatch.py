@@ -186,7 +186,9 @@ def _render(candidates: Sequence[Candidate], now: datetime) -> tuple[list[Letter
     letters: list[Letter] = []
     rest: list[Settled] = []
     desk, ends_at = Desk(now, [(one.message, one.profile) for one in candidates]), time.monotonic() + _RENDERING
-    tracked = tracking.agreed((one.profile.id, one.channel) for one in candidates)
+    tracked = tracking.agreed(
+        (one.profile.id, one.channel) for one in candidates if not CHANNELS[one.channel].tells_clicks
+    )
     kept = tracking.places_of([one.message for one in candidates]) if tracked else {}
     for one in candidates:
         if time.monotonic() > ends_at:

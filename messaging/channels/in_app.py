@@ -58,6 +58,7 @@ class InApp(Channel):
     icon = "notifications"
     form = Form(subject="Title", longest=4_000, options=(Option("look", "Shown", LOOKS),))
     knows_doubles = True  # one message is one row of an inbox
+    tells_clicks = True
     can_test = False
     settings = (
         Setting(

@@ -10,6 +10,9 @@ from django.test import Client
 from hypothesis import given
 from hypothesis import strategies as st
 
+from consent import ledger
+from consent.ledger import Choice
+from consent.models import Topic
 from messaging import wiring
 from messaging.inapp import identity, inbox, nodes
 from messaging.models import InboxMessage, Message, MessageState
@@ -85,6 +88,15 @@ def test_a_message_lies_in_the_inbox_of_whoever_it_is_for(message: Message, clie
     assert said["brand"] == {"name": "Cairn", "colour": "#0f766e", "ink": "#ffffff"}
     assert ask(client, "messages/", "ben").json()["messages"] == []
     assert ask(client, "unread/", "nobody-yet").json() == {"unread": 0}
+
+
+def test_links_of_an_inbox_lead_straight_since_it_tells_of_clicks_itself(ada: Profile, now: datetime) -> None:
+    Topic.objects.create(slug="tracking", name="Tracking", description="", purpose="", channels=["in_app"])
+    choice = Choice(profile_id=ada.id, topic="tracking", channel="in_app", state="granted", source="page")
+    ledger.record([choice], now=now)
+    message = by_channel.said(ada, "in_app", now, subject="News", blocks=BLOCKS)
+    assert 'href="https://example.com/export"' in message.html
+    assert not message.links.exists()
 
 
 def test_the_inbox_speaks_the_language_of_its_reader(ada: Profile, client: Client) -> None:
