@@ -7,7 +7,8 @@ from uuid import UUID
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.urls import reverse
+from django.shortcuts import get_object_or_404
+from django.urls import URLPattern, path, reverse
 from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownFilter
 from unfold.decorators import display
@@ -16,7 +17,7 @@ from foundation import wording
 from foundation.admin import ReadOnlyAdmin, Serve, list_of, page_of
 from foundation.pages import Entry, Facts, Flow, Head, Number, Numbers, Part, Story, Table, Verb, fragment
 from journeys import documents, numbers, publishing, telling
-from journeys.admin import finding
+from journeys.admin import finding, living
 from journeys.editor.doors import Drawn
 from journeys.models import Enrollment, EnrollmentState, Journey, JourneyVersion, Refusal, Transition
 from messaging.models import Message
@@ -36,7 +37,6 @@ def _sees_people(request: HttpRequest) -> bool:
 
 # ── Journeys ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 _VERBS = {
-    "publish": Verb("publish", "Publish the draft", "From now on people enter the new version. Publish it?"),
     "pause": Verb("pause", "Pause"),
     "queue": Verb("queue", "Pause, and keep who comes", "Whoever comes meanwhile enters when it is resumed. Pause it?"),
     "resume": Verb("resume", "Resume", "Waits went on meanwhile: those who are late go on now. Resume it?"),
@@ -47,7 +47,6 @@ _VERBS = {
     "stop": Verb("stop", "Stop", "Everybody who is on the way is taken off, and nothing more is sent. Stop it?", True),
 }
 _ACTS: dict[str, tuple[Callable[..., Any], dict[str, Any], str]] = {
-    "publish": (publishing.publish, {}, "{} is published."),
     "pause": (publishing.pause, {}, "{} is paused: nobody enters, goes on or hears from it."),
     "queue": (publishing.pause, {"queue": True}, "{} is paused: whoever comes meanwhile enters when it is resumed."),
     "resume": (publishing.resume, {}, "{} goes on."),
@@ -56,9 +55,8 @@ _ACTS: dict[str, tuple[Callable[..., Any], dict[str, Any], str]] = {
     "stop": (publishing.stop, {}, "{} is stopped; people are taken off within moments."),
 }
 _OFFERED = {
-    "draft": ["publish"],
-    "live": ["publish", "pause", "queue", "stop"],
-    "paused": ["publish", "resume", "shift", "skip", "stop"],
+    "live": ["pause", "queue", "stop"],
+    "paused": ["resume", "shift", "skip", "stop"],
 }
 
 
@@ -123,7 +121,8 @@ class JourneyAdmin(Drawn):
         people = (
             [*finding.parts(request, row), _who_is_on_it(row), _who_did_not_enter(row)] if _sees_people(request) else []
         )
-        return [_numbers(row), _flow(row, version), *people, _versions(row)]
+        flow = living.part(request, row, sees_people=_sees_people(request)) or _flow(row, version)
+        return [_numbers(row), flow, *people, _versions(row)]
 
     def verbs(self, request: HttpRequest, row: Journey) -> Sequence[Verb]:
         draws = (
@@ -133,9 +132,18 @@ class JourneyAdmin(Drawn):
         )
         if not request.user.has_perm("journeys.publish_journey"):
             return draws
-        has_draft = publishing.draft_of(row) is not None
-        offered = _OFFERED.get(row.status, [])
-        return [*draws, *(_VERBS[key] for key in offered if key != "publish" or has_draft)]
+        if publishing.draft_of(row) is not None:
+            check = reverse("admin:journeys_journey_check", args=[row.pk])
+            draws.append(Verb("publish", "Check and publish", address=check))
+        return [*draws, *(_VERBS[key] for key in _OFFERED.get(row.status, []))]
+
+    def get_urls(self) -> list[URLPattern]:
+        own = path("<int:pk>/people/", self.admin_site.admin_view(self.standing_view), name="journeys_journey_standing")
+        return [own, *super().get_urls()]
+
+    def standing_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        journey = get_object_or_404(Journey.objects.select_related("version"), pk=pk)
+        return living.standing(request, journey, self.admin_site)
 
     def act(self, request: HttpRequest, row: Journey, verb: str) -> str:
         act, options, done = _ACTS[verb]

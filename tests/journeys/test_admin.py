@@ -1,5 +1,6 @@
 """The screens on journeys, as staff of several roles find them."""
 
+import re
 from typing import Any
 
 import pytest
@@ -62,7 +63,15 @@ def test_the_list_tells_how_each_journey_does(running: Stage) -> None:
 
 def test_a_page_shows_the_whole_journey_with_who_stands_where(running: Stage) -> None:
     shown = text(signed_in("author"), page(Journey.objects.get()))
-    for word in ("Starts when", "Wait for 2 days", "1 person here", "Found it", "Goal", "within 14 days", "Version 1"):
+    for word in (
+        "Starts when",
+        "Wait for 2 days",
+        "<b>1</b> here now",
+        "Found it",
+        "Goal",
+        "within 14 days",
+        "Version 1",
+    ):
         assert word in shown, word
     assert "Ada" in shown and "Ben" in shown
     assert "whose plan is" in shown, "the reason why Ben did not enter"
@@ -71,7 +80,7 @@ def test_a_page_shows_the_whole_journey_with_who_stands_where(running: Stage) ->
 def test_whoever_may_not_see_people_sees_none(running: Stage) -> None:
     viewer = signed_in("viewer")
     shown = text(viewer, page(Journey.objects.get()))
-    assert "1 person here" in shown
+    assert "<b>1</b> here now" in shown
     assert "Ada" not in shown and "Ben" not in shown
     assert viewer.get("/admin/journeys/enrollment/").status_code == 403
     ada = Profile.objects.get(external_id="ada")
@@ -121,10 +130,12 @@ def test_a_draft_is_published_from_its_page_and_what_is_wrong_with_it_is_said(ru
     publisher = signed_in("publisher")
     running.journey(send("a", "missing"), slug="next", publish=False)
     journey = Journey.objects.get(slug="next")
-    answer = publisher.post(page(journey), {"verb": "publish"}, follow=True)
-    assert "there is no template" in answer.content.decode()
+    check = f"/admin/journeys/journey/{journey.pk}/check/"
+    assert check in text(publisher, page(journey))
+    assert "The template that was chosen here is gone. Choose another." in text(publisher, check)
     running.journey(send("a"), slug="next", publish=False)
-    publisher.post(page(journey), {"verb": "publish"})
+    upon = re.search(r'name="upon" value="(\d+)"', text(publisher, check))
+    assert upon and publisher.post(check, {"upon": upon[1]}).status_code == 302
     journey.refresh_from_db()
     assert journey.status == "live"
 
