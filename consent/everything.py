@@ -11,7 +11,7 @@ from django.conf import settings
 from django.utils import translation
 from django.utils.translation import gettext as _
 
-from consent import preferences, visits, wordings
+from consent import preferences, retention, visits, wordings
 from foundation import registry
 from profiles.models import Profile
 
@@ -52,8 +52,21 @@ def about() -> dict[str, Any]:
             "Rules that people wrote decide by it which groups you are in, and which messages fit you. Nothing else is"
             " decided so."
         ),
+        "how_long": how_long(),
         "your_rights": _(
-            "You can have it corrected, restricted, erased, and given to you as a file; you can object to marketing; and"
-            " you can complain to your data protection authority."
+            "You can have it corrected, restricted, erased, and given to you as a file; you can object to"
+            " marketing; and you can complain to your data protection authority."
         ),
     }
+
+
+def how_long() -> list[str]:
+    """For how long what is kept, as staff chose it, in sentences."""
+    told = {
+        "events": _("What you did is kept, one by one, for %d days, and then as counts alone."),
+        "messages": _("What our messages said is kept for %d days."),
+        "evidence": _("What proves that you agreed is kept for %d days after that ended."),
+    }
+    times = {key: retention.days(kind) for key, kind in retention.KINDS.items() if key in told}
+    limited = [told[key] % days for key, days in times.items() if days is not None]
+    return [*limited, _("All else is kept while we need it for this, or until you have it erased.")]

@@ -12,7 +12,6 @@ from profiles.models import Event, Profile
 
 ASKED_FOR = timedelta(days=30)  # what was to be confirmed; of what was, the ledger has all
 ATTEMPTS_FOR = timedelta(days=1)
-EVIDENCE_FOR = timedelta(days=3 * 366)  # after the end of what it proves: so long a claim can come
 READ_FOR = timedelta(days=30)  # after staff read it
 BATCH = 1_000
 _sql = statements("consent", "forgetting")
@@ -20,7 +19,7 @@ _sql = statements("consent", "forgetting")
 
 def forget(now: datetime) -> int:
     """Drops what is past its time; how much that was. Each batch commits on its own."""
-    return _unconfirmed(now) + _attempts(now) + _evidence(now) + _replies(now)
+    return _unconfirmed(now) + _attempts(now) + _replies(now)
 
 
 def _unconfirmed(now: datetime) -> int:
@@ -69,9 +68,11 @@ def _replies(now: datetime) -> int:
     return done
 
 
-def _evidence(now: datetime) -> int:
-    """Drops the evidence of what is over for long; the ledger and its chain stay as they are (CO-26)."""
-    done = 0
-    while dropped := _sql.run("forget_evidence", {"before": now - EVIDENCE_FOR, "limit": BATCH}):
-        done += dropped
-    return done
+def count_evidence(before: datetime, most: int) -> int:
+    """How much evidence proves what ended before then, counted up to `most`."""
+    return int(_sql.rows("old_evidence", {"before": before, "limit": most})[0][0])
+
+
+def drop_evidence(before: datetime, limit: int) -> int:
+    """Deletes so much of it; the ledger and its chain stay as they are (CO-26)."""
+    return _sql.run("forget_evidence", {"before": before, "limit": limit})

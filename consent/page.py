@@ -81,7 +81,7 @@ class Page:
     ) -> ChannelChoice:
         found = standing.get((self.profile.id, topic.slug, channel))
         answer = found.state if found else ""
-        told = wordings.stands(records.get(found.record), found) if found else _unasked(topic)
+        told = wordings.stands(records.get(found.record), found) if found else unasked(topic)
         if answer != State.GRANTED and (since := self._asked_for.get((topic.slug, channel))):
             told = _("You asked for it on %s. It begins once you confirm it by our mail.") % wordings.day(since)
         field = _field(topic.slug, channel)
@@ -254,7 +254,7 @@ def _field(topic: str, channel: str) -> str:
     return f"{topic}.{channel}"
 
 
-def _unasked(topic: Topic) -> str:
+def unasked(topic: Topic) -> str:
     if topic.basis == Topic.Basis.CONSENT:
         return _("You have not chosen yet. You get nothing until you say yes.")
     return _("You get this until you say no.")

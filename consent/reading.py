@@ -1,5 +1,6 @@
 """What is held about a person as they read it: in groups, in their language, without ids, of the document alone."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -18,6 +19,7 @@ from foundation.wording import spoken
 
 MOST = 500  # lines of one kind that a page shows; the document has them all
 _DEPTH = 5
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)\Z")
 
 Document = Mapping[str, Any]
 
@@ -237,7 +239,7 @@ def _message(one: Mapping[str, Any], words: Wordings) -> Line:
     return Line(
         one.get("subject") or about,
         _moment(sent or one["queued_at"]),
-        note=about if sent else _("%s; not sent.") % about,
+        note=(about if one.get("subject") else "") if sent else _("%s; not sent.") % about,
         text=one.get("text", ""),
     )
 
@@ -320,7 +322,7 @@ def _plain(value: Any) -> str:
         return ", ".join(_plain(one) for one in value)
     if isinstance(value, dict):
         return ", ".join(f"{spoken(name)}: {_plain(one)}" for name, one in value.items())
-    return str(value)
+    return _moment(value) if isinstance(value, str) and _MOMENT.match(value) else str(value)
 
 
 def _day(at: str) -> str:

@@ -12,7 +12,7 @@ _BACKEND = "django.core.mail.backends.filebased.EmailBackend"
 
 
 def forget(addresses: Collection[str]) -> int:
-    """Takes the mails to these addresses out of the files of the folder; how many. Elsewhere mail is not in our hands."""
+    """Takes the mails to these addresses out of the files of the folder, where mail goes into one; how many."""
     folder = Path(settings.EMAIL_FILE_PATH or "")
     if settings.EMAIL_BACKEND != _BACKEND or not folder.is_dir():
         return 0

@@ -1,4 +1,4 @@
-"""Your addresses that are told what happens here (webhooks): named, changed, and taken away; the only writer of them."""
+"""Your addresses that are told what happens here (webhooks): named, changed, taken away; the only writer of them."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime

@@ -28,3 +28,13 @@ def forget(now: datetime) -> int:
     while dropped := erasing.forget(now):
         done += dropped
     return done
+
+
+def count_events(before: datetime, most: int) -> int:
+    """How many raw events happened before then, counted up to `most`."""
+    return int(_sql.rows("old_events", {"before": before, "limit": most})[0][0])
+
+
+def drop_events(before: datetime, limit: int) -> int:
+    """Deletes so many of them, the oldest first; how many there were. What was counted by day stays."""
+    return _sql.run("forget_events", {"before": before, "limit": limit})

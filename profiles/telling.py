@@ -1,4 +1,4 @@
-"""Telling your systems what happens here: what is told is a row, written with its cause, and delivered until it is taken.
+"""Telling your systems what happens here: a row, written with its cause, and delivered until it is taken.
 
     tell (in the transaction of the cause) -> tick: claim, post with no transaction open, write down what was answered
 
@@ -95,7 +95,7 @@ def _settle(delivery: Delivery, outcome: Outcome, now: datetime) -> None:
     values: dict[str, Any] = {"reason": outcome.reason}
     if outcome.done:
         values |= {"state": State.DONE, "due_at": None, "ended_at": now}
-    elif outcome.result is Result.REFUSED and outcome.status is None or delivery.tries > len(_WAITS) or outcome.gone:
+    elif (outcome.result is Result.REFUSED and outcome.status is None) or delivery.tries > len(_WAITS) or outcome.gone:
         values |= {"state": State.FAILED, "due_at": None, "ended_at": now}
     else:
         # Whatever was answered: a receiver that is wrong today may be repaired tomorrow.

@@ -10,12 +10,12 @@ from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.db.models.functions import JSONObject
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
-from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFilter
 from unfold.decorators import display
 
 from consent import stories, suppression
+from consent.admin import topics
 from consent.ledger import EVERYTHING
 from consent.models import (
     ConsentEvidence,
@@ -88,12 +88,10 @@ class TopicAdmin(ReadOnlyAdmin):
 
     def parts(self, request: HttpRequest, row: Topic) -> Sequence[Part]:
         return [
-            Prose(
-                title="What customers read",
-                note="On their preference page, word for word. What they agree to keeps the words of that day.",
-                text=format_html("{}\n\n{}", row.description, row.purpose),
-            ),
+            topics.read_by_customers(row),
             _chosen(row),
+            topics.over_time(row.slug, title="Consent over time"),
+            topics.by_way(row.slug),
             Facts(
                 title="About it",
                 aside=True,
@@ -103,6 +101,7 @@ class TopicAdmin(ReadOnlyAdmin):
                     ("Name for programs", row.slug),
                 ],
             ),
+            topics.guidance(row),
         ]
 
 
@@ -240,7 +239,9 @@ def _since(row: ConsentState) -> SafeString:
 class ConsentRecordAdmin(ReadOnlyAdmin):
     empty = "Every decision is written down here when it is made, and can never be changed or removed."
     list_display = ("whose", "topic_", "channel_", "state_", "how", "recorded")
+    list_before_template = "admin/consent/over_time.html"
     list_filter = (
+        topics.TopicFilter,
         ("state", ChoicesDropdownFilter),
         ("source", ChoicesDropdownFilter),
         ("recorded_at", RangeDateTimeFilter),
@@ -309,6 +310,12 @@ class ConsentRecordAdmin(ReadOnlyAdmin):
                 ],
             ),
         ]
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        """The list, under the same decisions week by week."""
+        title = "Consent over time, by week"
+        part = topics.over_time(request.GET.get("topic", ""), request.GET.get("source__exact", ""), title=title)
+        return super().changelist_view(request, {**(extra_context or {}), "part": part})
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ConsentRecord]:
         # The ledger names nobody: whose it is stands in the link that erasure cuts.

@@ -25,7 +25,7 @@ class Field:
 
 @dataclass(frozen=True, kw_only=True)
 class Form(Part):
-    """Questions and one button; `do` is what it sends, `question` is asked first."""
+    """Questions and a button; `do` is what it sends, `question` is asked first."""
 
     template: ClassVar[str] = "admin/consent/form.html"
     do: str
@@ -33,6 +33,8 @@ class Form(Part):
     fields: Sequence[Field]
     question: str = ""
     danger: bool = False
+    also: tuple[str, str] = ("", "")
+    """A second button, which asks nothing: what it sends, and its words."""
 
 
 @dataclass(frozen=True)

@@ -163,9 +163,8 @@ class PrivacyRequestAdmin(ReadOnlyAdmin):
     def _ask(self, request: HttpRequest, profile: Profile | None) -> HttpResponse:
         wrong: dict[str, str] = {}
         if request.method == "POST":
-            whose = (
-                profile or people.find(request.POST.get("who", "").strip()) or _by_email(request.POST.get("who", ""))
-            )
+            who = request.POST.get("who", "").strip()
+            whose = profile or people.find(who) or _by_email(who)
             if whose is None:
                 wrong["who"] = "Nobody is known by this. Write their email address, or your id of them, in full."
             else:
@@ -234,8 +233,9 @@ def _taken_out(request: HttpRequest, key: UUID, what: str) -> Profile:
 
 
 def _told(step: PrivacyStep) -> Entry:
-    return Entry(step.what, wording.moment(step.at), f"{stories.who(step.actor)[:1].upper()}{stories.who(step.actor)[1:]}"
-                 + (f": {step.said}" if step.said else "."))  # fmt: skip
+    who = stories.who(step.actor)
+    said = f": {step.said}" if step.said else "."
+    return Entry(step.what, wording.moment(step.at), f"{who[:1].upper()}{who[1:]}{said}")
 
 
 def _known_by(row: PrivacyRequest) -> str:
@@ -394,8 +394,8 @@ _ACTS: dict[str, Callable[[PrivacyRequest, Posted], str]] = {
 }
 
 _IDENTITY = (
-    "Whoever writes from the address that you know, or calls back on the number that you know, is them as far as anybody"
-    " can tell. Ask for more only where you have a reason to doubt, and never keep a copy of a document."
+    "Whoever writes from the address that you know, or calls back on the number that you know, is them as far as"
+    " anybody can tell. Ask for more only where you have a reason to doubt, and never keep a copy of a document."
 )
 _GUIDE: dict[str, str] = {
     "access": "“Do it now” mails them a link to a page with everything, to read and to download. Where they have no"
@@ -406,6 +406,6 @@ _GUIDE: dict[str, str] = {
     "restriction": "From then on their data is only stored: no segment, no journey, no message, but what they ask for"
     " themselves. Lift it here, with a reason, once the dispute is settled.",
     "objection": "It was done at once: they get no marketing, and no segment for marketing counts them.",
-    "erasure": "“Do it now” erases all that names them, here and in what is built on it; your webhooks are told. Keep what"
-    " the law makes you keep (invoices, say) in the systems that are for that.",
+    "erasure": "“Do it now” erases all that names them, here and in what is built on it; your webhooks are told. Keep"
+    " what the law makes you keep (invoices, say) in the systems that are for that.",
 }

@@ -4,42 +4,52 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('consent', '0013_expiry_and_age'),
+        ("consent", "0013_expiry_and_age"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='RetentionRule',
+            name="RetentionRule",
             fields=[
-                ('key', models.CharField(max_length=30, primary_key=True, serialize=False)),
-                ('days', models.PositiveIntegerField(help_text='Empty: for ever.', null=True)),
-                ('changed_at', models.DateTimeField()),
-                ('ran_at', models.DateTimeField(null=True)),
-                ('dropped', models.PositiveBigIntegerField(default=0, help_text='How much it has deleted in all.')),
+                ("key", models.CharField(max_length=30, primary_key=True, serialize=False)),
+                ("days", models.PositiveIntegerField(help_text="Empty: for ever.", null=True)),
+                ("changed_at", models.DateTimeField()),
+                ("ran_at", models.DateTimeField(null=True)),
+                ("dropped", models.PositiveBigIntegerField(default=0, help_text="How much it has deleted in all.")),
             ],
             options={
-                'verbose_name': 'retention rule',
+                "verbose_name": "retention rule",
             },
         ),
         migrations.AlterModelOptions(
-            name='privacyrequest',
-            options={'permissions': [('export_privacyrequest', 'Can read and take out everything that is held about a person')]},
+            name="privacyrequest",
+            options={
+                "permissions": [
+                    ("export_privacyrequest", "Can read and take out everything that is held about a person")
+                ]
+            },
         ),
         migrations.AddField(
-            model_name='limit',
-            name='reason',
-            field=models.TextField(blank=True, db_default='', default='', help_text='Why it was set.'),
+            model_name="limit",
+            name="reason",
+            field=models.TextField(blank=True, db_default="", default="", help_text="Why it was set."),
         ),
         migrations.AddField(
-            model_name='privacyrequest',
-            name='identity',
-            field=models.TextField(blank=True, db_default='', default='', help_text='How it was made sure that it is them; erased with them.'),
+            model_name="privacyrequest",
+            name="identity",
+            field=models.TextField(
+                blank=True,
+                db_default="",
+                default="",
+                help_text="How it was made sure that it is them; erased with them.",
+            ),
         ),
         migrations.AddField(
-            model_name='privacystep',
-            name='said',
-            field=models.TextField(blank=True, db_default='', default='', help_text='In whose words ever; erased with them.'),
+            model_name="privacystep",
+            name="said",
+            field=models.TextField(
+                blank=True, db_default="", default="", help_text="In whose words ever; erased with them."
+            ),
         ),
     ]

@@ -5,30 +5,63 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('profiles', '0010_events_in_order'),
+        ("profiles", "0010_events_in_order"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='tombstone',
-            name='late',
-            field=models.PositiveIntegerField(db_default=0, default=0, help_text='How much came late under it.'),
+            model_name="tombstone",
+            name="late",
+            field=models.PositiveIntegerField(db_default=0, default=0, help_text="How much came late under it."),
         ),
         migrations.CreateModel(
-            name='Erasure',
+            name="Erasure",
             fields=[
-                ('id', models.UUIDField(editable=False, help_text='The opaque id that they had.', primary_key=True, serialize=False)),
-                ('others', django.contrib.postgres.fields.ArrayField(base_field=models.UUIDField(), default=list, help_text='Opaque ids of profiles that had become theirs.', size=None)),
-                ('digests', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=64), default=list, help_text='Keyed hashes of the ids they had.', size=None)),
-                ('kept', models.JSONField(default=dict, help_text='What the apps above must remember, by name.')),
-                ('at', models.DateTimeField()),
-                ('noted_at', models.DateTimeField(help_text='When it was written into the journal outside the database.', null=True)),
-                ('cleaned_at', models.DateTimeField(help_text='When dead rows and samples of the planner had gone, too.', null=True)),
+                (
+                    "id",
+                    models.UUIDField(
+                        editable=False, help_text="The opaque id that they had.", primary_key=True, serialize=False
+                    ),
+                ),
+                (
+                    "others",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.UUIDField(),
+                        default=list,
+                        help_text="Opaque ids of profiles that had become theirs.",
+                        size=None,
+                    ),
+                ),
+                (
+                    "digests",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=64),
+                        default=list,
+                        help_text="Keyed hashes of the ids they had.",
+                        size=None,
+                    ),
+                ),
+                ("kept", models.JSONField(default=dict, help_text="What the apps above must remember, by name.")),
+                ("at", models.DateTimeField()),
+                (
+                    "noted_at",
+                    models.DateTimeField(
+                        help_text="When it was written into the journal outside the database.", null=True
+                    ),
+                ),
+                (
+                    "cleaned_at",
+                    models.DateTimeField(
+                        help_text="When dead rows and samples of the planner had gone, too.", null=True
+                    ),
+                ),
             ],
             options={
-                'indexes': [models.Index(condition=models.Q(('noted_at', None)), fields=['at'], name='erasures_to_note'), models.Index(fields=['at'], name='erasures_by_age')],
+                "indexes": [
+                    models.Index(condition=models.Q(("noted_at", None)), fields=["at"], name="erasures_to_note"),
+                    models.Index(fields=["at"], name="erasures_by_age"),
+                ],
             },
         ),
     ]

@@ -178,6 +178,8 @@ DECIDED = {
     "messaging.message": "messages",
     "messaging.pushsubscription": "browsers",
     "messaging.inboxpace": "A counter.",
+    "messaging.exposure": "holdouts",
+    "messaging.recipient": "A queue of broadcasts; what came of it is a message.",
     "journeys.enrollment": "journeys",
     "journeys.queuedentry": "A queue.",
     "journeys.refusal": "journeys_not_entered",

@@ -3,13 +3,14 @@
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from consent import attempts, forgetting, tasks, verification
+from consent import attempts, keeping, tasks, verification
 from consent.ledger import Outcome
 from consent.models import Attempt, ConsentEvidence, ConsentRecord, Topic
 from profiles import merging
 from profiles.models import Profile
 
 Decide = Callable[..., Outcome]
+EVIDENCE_FOR = timedelta(days=keeping.EVIDENCE_FOR)
 DAY = timedelta(days=1)
 PROOF = {"page": "preferences", "control": "Save"}
 
@@ -22,8 +23,8 @@ def test_CO26_evidence_goes_three_years_after_the_end_and_the_ledger_stays(
     ended = now + 400 * DAY
     decide(ada, "news", "denied", evidence=PROOF, now=ended)
     rows = list(ConsentRecord.objects.order_by("id").values())
-    assert tasks.forget(ended + forgetting.EVIDENCE_FOR - DAY) == 0
-    assert tasks.forget(ended + forgetting.EVIDENCE_FOR + DAY) == 2
+    assert tasks.forget(ended + EVIDENCE_FOR - DAY) == 0
+    assert tasks.forget(ended + EVIDENCE_FOR + DAY) == 2
     assert ConsentEvidence.objects.count() == 1, "Ben's consent stands, and so does its proof"
     assert list(ConsentRecord.objects.order_by("id").values()) == rows
     assert list(verification.verify()) == []
@@ -34,7 +35,7 @@ def test_CO26_what_proves_a_consent_of_who_was_merged_is_kept(
 ) -> None:
     decide(ben, "news", "granted", evidence=PROOF)
     merging.merge([merging.Pair(ada.id, ben.id)], reason="The same.", now=now)
-    assert tasks.forget(now + forgetting.EVIDENCE_FOR + 9 * DAY) == 0
+    assert tasks.forget(now + EVIDENCE_FOR + 9 * DAY) == 0
     assert ConsentEvidence.objects.count() == 1
 
 

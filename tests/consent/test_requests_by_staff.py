@@ -61,7 +61,9 @@ def test_they_are_raised_for_whoever_wrote_or_called(officer: Client, ada: Profi
     rows = PrivacyRequest.objects.order_by("kind", "profile__external_id")
     told = [(row.profile and row.profile.external_id, row.kind, row.via, row.identity) for row in rows]
     assert told == [
-        ("ada", "access", "staff", "Called back."), ("ben", "access", "staff", "Called back."), ("ada", "erasure", "staff", ""),
+        ("ada", "access", "staff", "Called back."),
+        ("ben", "access", "staff", "Called back."),
+        ("ada", "erasure", "staff", ""),
     ]  # fmt: skip
     assert AuditEntry.objects.filter(verb="raise", actor="user:privacy-officer").count() == 3
 
