@@ -38,7 +38,7 @@ def not_for(task: str) -> Iterator[None]:
 def _is_promised(task: str) -> bool:
     """Whether the transaction will say so already: from itself, or from a savepoint that this is within."""
     within = set(connection.savepoint_ids)
-    return any(call == _Call(task) and savepoints <= within for savepoints, call, _ in connection.run_on_commit)
+    return any(call == _Call(task) and savepoints <= within for savepoints, call, *_ in connection.run_on_commit)
 
 
 @dataclass(frozen=True, slots=True)
