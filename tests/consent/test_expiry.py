@@ -274,9 +274,9 @@ def test_programs_read_and_write_ends_and_what_is_implied(ada: Profile, now: dat
 @pytest.mark.parametrize("field", ["valid_months", "min_age"])
 @pytest.mark.parametrize("value", [0, 1_000])
 def test_an_end_or_an_age_that_makes_no_sense_is_refused(now: datetime, field: str, value: int) -> None:
+    fields: dict[str, Any] = {"name": "News", "description": "d", "purpose": "p", "basis": "consent", field: value}
     with pytest.raises(Invalid, match="must be between 1"):
-        topics.save("news", name="News", description="d", purpose="p", basis="consent", channels=["email"],
-                    now=now, **{field: value})  # fmt: skip
+        topics.save("news", channels=["email"], now=now, **fields)
 
 
 def test_RC01_a_receipt_says_until_when_and_that_it_ran_out(
@@ -310,7 +310,7 @@ def test_CO20_rows_of_before_there_were_ends_keep_their_hash(ada: Profile, news:
 
 def test_the_loop_takes_many_and_few_statements(person: Any, yearly: Topic, end: datetime, now: datetime) -> None:
     people = [person(f"p{n}") for n in range(30)]
-    choice = {"topic": "news", "channel": "email", "state": "granted", "source": Source.PAGE}
+    choice: dict[str, Any] = {"topic": "news", "channel": "email", "state": "granted", "source": Source.PAGE}
     ledger.record([Choice(profile_id=one.id, **choice) for one in people], now=now)
     from django.test.utils import CaptureQueriesContext
 
