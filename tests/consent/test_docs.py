@@ -23,7 +23,7 @@ def test_every_source_reason_and_basis_is_told() -> None:
 
 
 def test_every_address_is_told() -> None:
-    names = ("preferences", "unsubscribe", "confirm", "download", "receipts", "erase")
+    names = ("preferences", "unsubscribe", "confirm", "download", "everything", "receipts", "erase")
     assert named_in_table("address") - {"/forms/<slug>/"} == {
         reverse(f"consent:{name}", args=["<token>"]).replace("%3C", "<").replace("%3E", ">") for name in names
     }
