@@ -348,6 +348,7 @@ def _resumed(journey: Journey, how: str, length: timedelta, now: datetime) -> No
     params = {"journey": journey.pk, "now": now, "ramp": following.RAMP}
     if how == SHIFT:
         _pauses.run("shift", {"journey": journey.pk, "length": length})
+        _pauses.run("ask", params)
     elif how == SKIP:
         _pauses.run("ask", params)
         skipping.begin(journey, now, ramp=following.RAMP)
