@@ -326,7 +326,7 @@ def test_every_screen_on_segments_can_be_read_and_used(
     look("menu")
     page.keyboard.press("Escape")
     page.get_by_label("Value").first.fill("")
-    page.locator(".s-problem").first.wait_for()
+    page.locator(".s-still").first.wait_for()
     look("problem")
     page.get_by_label("Value").first.fill("pro")
     page.get_by_role("button", name="Save", exact=True).click()
