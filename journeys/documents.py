@@ -22,7 +22,7 @@ _GOAL = (Condition(name="condition", label="Goal"), Duration(name="within", labe
 def problems(document: Any) -> list[Problem]:
     """Everything that is wrong with it, what it names but does not exist included; empty: it may be published."""
     found = flaws(document)
-    return found or list(_unknown(uses(document)))
+    return found or list(unknown(uses(document)))
 
 
 def flaws(document: Any) -> list[Problem]:
@@ -200,7 +200,7 @@ def _named(problem: Problem, step: Any) -> Problem:
 
 
 # ── What it names ────────────────────────────────────────────────────────────────────────────────────────────────────
-def _unknown(found: Iterator[Use]) -> Iterator[Problem]:
+def unknown(found: Iterator[Use]) -> Iterator[Problem]:
     """What a document relies on and does not exist, or is of another channel."""
     asked = list(found)
     by_kind = {

@@ -2,14 +2,14 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from foundation.errors import Problem
 from foundation.wording import spoken
 from journeys import documents, kinds
 from journeys.editor import shape
-from journeys.fields import Condition, Duration, Field, Names, Slug
+from journeys.fields import Condition, Duration, Field, Names, Slug, Use
 from segments.editor.tree import from_definition
 from segments.editor.tree import written as written_tree
 
@@ -25,11 +25,29 @@ def find(document: Mapping[str, Any]) -> Found:
     """Everything that must be mended before it can be published."""
     own = shape.paths(document)
     found: Found = defaultdict(list)
-    for problem in documents.problems(document):
+    flaws = documents.flaws(document)
+    for problem in [*flaws, *documents.unknown(_uses(document, own, {flaw.path for flaw in flaws}))]:
         place, said = _said(document, own, problem)
         if said not in found[place]:
             found[place].append(said)
     return dict(found)
+
+
+def _uses(document: Mapping[str, Any], own: Mapping[str, str], flaws: set[str]) -> Iterator[Use]:
+    """What the document relies on, as far as it is sound: of the rest it cannot be said."""
+    if not flaws:
+        yield from documents.uses(document)
+        return
+    bad = {_home(path, own) for path in flaws}
+    for path, key in own.items():
+        step = shape.find(document, key).step
+        if path not in bad and step.get("kind") in kinds.steps:
+            yield from kinds.steps[step["kind"]].uses(step, path)
+
+
+def _home(path: str, own: Mapping[str, str]) -> str:
+    """The path of the innermost step that a path leads into."""
+    return max((one for one in own if path == one or path.startswith((f"{one}.", f"{one}["))), key=len, default="")
 
 
 def count(found: Found) -> int:
@@ -38,7 +56,7 @@ def count(found: Found) -> int:
 
 def _said(document: Mapping[str, Any], own: Mapping[str, str], problem: Problem) -> tuple[str, str]:
     path, reason = problem.path, _IN_THE_STEP.sub("", problem.reason)
-    home = max((one for one in own if path == one or path.startswith((f"{one}.", f"{one}["))), key=len, default="")
+    home = _home(path, own)
     if home:
         step = shape.find(document, own[home]).step
         return _of_step(step, path[len(home) :].lstrip("."), reason)
@@ -58,6 +76,8 @@ def _of_step(step: Mapping[str, Any], path: str, reason: str) -> tuple[str, str]
             name = one.path.partition("[")[0]
             said = sentence(variant.arm_fields.get(name, ()), inner, reason, whose=one.given)
             return shape.name(key, str(one.given.get("key"))), said
+    if path == "channel" and reason in _MISSING and not step.get("template"):
+        path = "template"  # the one is said by the other
     if path in variant.arms_in:
         return key, "Add at least one way."
     if not path and variant.one_of:

@@ -73,14 +73,14 @@ def done(edit: Any, document: shape.Document) -> shape.Document:
         assert document == before, "an edit must not change what it was given"
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(edited())
 def test_documents_stay_sound_in_structure_whatever_is_done_to_them(case: tuple[Any, Any, Any]) -> None:
     document, first, second = case
     assert shape.flaws(done(second, done(first, document))) == []
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(edited())
 def test_taking_an_edit_back_restores_the_document_and_taking_that_back_does_it_again(
     case: tuple[Any, Any, Any],
@@ -91,7 +91,7 @@ def test_taking_an_edit_back_restores_the_document_and_taking_that_back_does_it_
     assert merge(document, after, document).document == after
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(edited())
 def test_two_edits_come_to_the_same_whoever_is_first_and_are_sound(case: tuple[Any, Any, Any]) -> None:
     document, ada, ben = case
@@ -108,7 +108,7 @@ def test_two_edits_come_to_the_same_whoever_is_first_and_are_sound(case: tuple[A
         assert shape.keys(one.document) == (mine & theirs) | (mine - before) | (theirs - before)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(edited())
 def test_an_edit_of_other_steps_is_merged_and_can_be_taken_back_alone(case: tuple[Any, Any, Any]) -> None:
     document, ada, ben = case
