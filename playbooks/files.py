@@ -1,4 +1,4 @@
-"""Playbooks as files: topics, templates, segments and journeys that belong together, in YAML."""
+"""Playbooks as files: teams, topics, segments, templates and journeys that belong together, in YAML."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,7 +9,8 @@ import yaml
 from foundation.errors import Invalid
 
 _LIBRARY = Path(__file__).parent / "library"
-_PARTS = ("topics", "templates", "segments", "journeys")
+PARTS = ("teams", "topics", "segments", "templates", "journeys")
+"""What a playbook holds, what is rested on before what rests on it."""
 
 
 @dataclass(frozen=True)
@@ -19,9 +20,10 @@ class Playbook:
     slug: str
     name: str
     what: str
+    teams: list[dict[str, Any]] = field(default_factory=list)
     topics: list[dict[str, Any]] = field(default_factory=list)
-    templates: list[dict[str, Any]] = field(default_factory=list)
     segments: list[dict[str, Any]] = field(default_factory=list)
+    templates: list[dict[str, Any]] = field(default_factory=list)
     journeys: list[dict[str, Any]] = field(default_factory=list)
 
 
@@ -45,11 +47,22 @@ def read(slug: str, text: str) -> Playbook:
     except yaml.YAMLError as error:
         raise Invalid.at("", f"The playbook {slug} is no YAML: {error}") from None
     if not isinstance(found, dict):
-        raise Invalid.at("", f"The playbook {slug} must hold name, what and {', '.join(_PARTS)}.")
-    if unknown := sorted(found.keys() - {"name", "what", *_PARTS}):
+        raise Invalid.at("", f"The playbook {slug} must hold name, what and {', '.join(PARTS)}.")
+    if unknown := sorted(found.keys() - {"name", "what", *PARTS}):
         raise Invalid.at(str(unknown[0]), "is no part of a playbook")
-    for part in _PARTS:
+    for part in PARTS:
         rows = found.setdefault(part, [])
         if not isinstance(rows, list) or not all(isinstance(row, dict) and row.get("slug") for row in rows):
             raise Invalid.at(part, "must be a list of definitions, each with a slug")
     return Playbook(slug=slug, **{"name": slug, "what": "", **found})
+
+
+def written(playbook: Playbook) -> str:
+    """The text of its file."""
+    parts = {part: rows for part in PARTS if (rows := getattr(playbook, part))}
+    return dumped({"name": playbook.name, **({"what": playbook.what} if playbook.what else {}), **parts})
+
+
+def dumped(value: Any) -> str:
+    """YAML in the order in which things are said, for people to read and compare."""
+    return str(yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=110))

@@ -10,26 +10,32 @@ from journeys import publishing
 from messaging import templates
 from playbooks.files import Playbook
 from segments import definitions
+from staff import teams
 
 
 def install(playbook: Playbook, *, now: datetime, publish: bool = True) -> None:
     """Saves all of it, live, and publishes its journeys; all or nothing. The second time nothing changes."""
     reason = f"From the playbook {playbook.name}"
     with transaction.atomic():
+        for row in playbook.teams:
+            with _at(playbook, "teams", row["slug"]):
+                teams.save(**row)
         for row in playbook.topics:
             with _at(playbook, "topics", row["slug"]):
                 topics.save(**row, now=now)
-        for row in playbook.templates:
-            with _at(playbook, "templates", row["slug"]):
-                templates.save(**row, reason=reason, now=now)
-        for row in playbook.segments:
-            with _at(playbook, "segments", row["slug"]):
-                definitions.save(**{"status": "live", **row}, reason=reason, now=now)
+        # Drafts first: segments may speak of journeys, and journeys ask for what they name when they are published.
         for row in playbook.journeys:
             with _at(playbook, "journeys", row["slug"]):
                 publishing.save(**row, reason=reason, now=now)
-                if publish:
-                    publishing.publish(row["slug"], reason=reason, now=now)
+        for row in playbook.segments:
+            with _at(playbook, "segments", row["slug"]):
+                definitions.save(**{"status": "live", **row}, reason=reason, now=now)
+        for row in playbook.templates:
+            with _at(playbook, "templates", row["slug"]):
+                templates.save(**row, reason=reason, now=now)
+        for row in playbook.journeys if publish else ():
+            with _at(playbook, "journeys", row["slug"]):
+                publishing.publish(row["slug"], reason=reason, now=now)
 
 
 class _at:
