@@ -295,6 +295,7 @@ class EnrollmentAdmin(ReadOnlyAdmin):
                 title="The way so far", entries=[_told(one, known) for one in rows], empty="Nothing has happened yet."
             ),
             *([_messages(row)] if request.user.has_perm("messaging.view_message") else []),
+            *_calls(row),
             Facts(
                 title="About it",
                 aside=True,
@@ -353,6 +354,18 @@ def _messages(row: Enrollment) -> Part:
         ],
         empty="Nothing was said to them on this journey.",
     )
+
+
+def _calls(row: Enrollment) -> list[Part]:
+    """The webhooks that were called for them, where the journey has any."""
+    calls = list(row.calls.order_by("created_at")[:50])
+    if not calls:
+        return []
+    shown = [
+        (wording.wide(one.host), one.get_state_display(), one.reason, wording.moment(one.ended_at or one.created_at))
+        for one in calls
+    ]
+    return [Table(title="Webhooks", headers=["Called", "What became of it", "Why", "When"], rows=shown, empty="")]
 
 
 def _of_person(request: HttpRequest, key: UUID) -> HttpResponse:

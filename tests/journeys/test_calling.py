@@ -9,12 +9,14 @@ from uuid import uuid4
 import pytest
 
 from foundation import outgoing, registry
+from foundation.admin import page_of
 from foundation.errors import Invalid
 from journeys import audit, calling, publishing
 from journeys.models import Call
 from messaging.models import Message
 from profiles.models import Event, Profile
 from tests.journeys.conftest import Stage, branch, send, wait
+from tests.journeys.test_admin import signed_in, text
 from tests.receiving import Receiver, is_signed, receiving
 
 People = Callable[..., Profile]
@@ -227,6 +229,9 @@ def test_ss_01_a_name_that_leads_inside_is_not_called(stage: Stage, ada: Profile
         assert canary.received == []
     assert stage.enrollment(ada).step == "rest"
     assert Call.objects.get().reason == "The address leads into a network that is not public."
+    shown = text(signed_in("publisher"), page_of(stage.enrollment(ada)))
+    assert "Was not taken" in shown
+    assert "leads into a network that is not public" in shown
 
 
 @pytest.mark.parametrize(
