@@ -5,106 +5,186 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('messaging', '0009_channels'),
+        ("messaging", "0009_channels"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Opening',
+            name="Opening",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('at', models.DateTimeField()),
-                ('method', models.CharField(max_length=10)),
-                ('agent', models.CharField(blank=True, max_length=300)),
-                ('kind', models.CharField(blank=True, choices=[('human', 'A person'), ('proxy', 'A mail service, on its own'), ('bot', 'A program'), ('unknown', 'Nobody knows')], help_text='Empty until it was judged.', max_length=10)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("at", models.DateTimeField()),
+                ("method", models.CharField(max_length=10)),
+                ("agent", models.CharField(blank=True, max_length=300)),
+                (
+                    "kind",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("human", "A person"),
+                            ("proxy", "A mail service, on its own"),
+                            ("bot", "A program"),
+                            ("unknown", "Nobody knows"),
+                        ],
+                        help_text="Empty until it was judged.",
+                        max_length=10,
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Reached',
+            name="Reached",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('channel', models.CharField(max_length=20)),
-                ('address_hash', models.CharField(max_length=64)),
-                ('message', models.UUIDField()),
-                ('came', models.BooleanField()),
-                ('at', models.DateTimeField()),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("channel", models.CharField(max_length=20)),
+                ("address_hash", models.CharField(max_length=64)),
+                ("message", models.UUIDField()),
+                ("came", models.BooleanField()),
+                ("at", models.DateTimeField()),
             ],
         ),
         migrations.CreateModel(
-            name='Report',
+            name="Report",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('key', models.CharField(help_text='The same for the same report, however often it comes.', max_length=64, unique=True)),
-                ('source', models.CharField(help_text='The provider, or the kind of mail that told it.', max_length=30)),
-                ('kind', models.CharField(help_text='What they call it.', max_length=30)),
-                ('meaning', models.CharField(choices=[('sent', 'On its way'), ('delayed', 'Delayed'), ('delivered', 'Delivered'), ('opened', 'Opened'), ('clicked', 'A link was followed'), ('no_address', 'No such address'), ('full', 'Could not be taken just now'), ('sender', 'We were turned away'), ('slowed', 'We are held up'), ('content', 'The message itself was not taken'), ('listed', 'The provider does not send there'), ('complained', 'Marked as spam'), ('unsubscribed', 'Asked for no more'), ('replied', 'A program replied'), ('nothing', 'Nothing to be done'), ('unknown', 'Not understood')], max_length=15)),
-                ('named', models.UUIDField(help_text='The message that it names.', null=True)),
-                ('proven', models.BooleanField(default=False, help_text='It came to an address that we signed for this message.')),
-                ('provider_id', models.TextField(blank=True)),
-                ('header_id', models.TextField(blank=True, help_text='The Message-ID that it names.')),
-                ('recipient', models.TextField(blank=True)),
-                ('reason', models.CharField(blank=True, help_text='Why the provider did not send it, in its word.', max_length=30)),
-                ('url', models.TextField(blank=True)),
-                ('agent', models.CharField(blank=True, max_length=300)),
-                ('said', models.TextField(blank=True, help_text='The code and the words of whoever turned it away.')),
-                ('raw', models.TextField(blank=True, help_text='As it came; goes after a while.')),
-                ('at', models.DateTimeField(help_text='When it happened, by their word.', null=True)),
-                ('received_at', models.DateTimeField()),
-                ('due_at', models.DateTimeField(help_text='When to look at it, while it waits.')),
-                ('state', models.CharField(choices=[('waiting', 'To be looked at'), ('applied', 'Acted on'), ('ignored', 'Needs nothing'), ('quarantined', 'Not acted on')], default='waiting', max_length=12)),
-                ('why', models.TextField(blank=True, help_text='Why it was acted on or not, in a sentence.')),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                (
+                    "key",
+                    models.CharField(
+                        help_text="The same for the same report, however often it comes.", max_length=64, unique=True
+                    ),
+                ),
+                (
+                    "source",
+                    models.CharField(help_text="The provider, or the kind of mail that told it.", max_length=30),
+                ),
+                ("kind", models.CharField(help_text="What they call it.", max_length=30)),
+                (
+                    "meaning",
+                    models.CharField(
+                        choices=[
+                            ("sent", "On its way"),
+                            ("delayed", "Delayed"),
+                            ("delivered", "Delivered"),
+                            ("opened", "Opened"),
+                            ("clicked", "A link was followed"),
+                            ("no_address", "No such address"),
+                            ("full", "Could not be taken just now"),
+                            ("sender", "We were turned away"),
+                            ("slowed", "We are held up"),
+                            ("content", "The message itself was not taken"),
+                            ("listed", "The provider does not send there"),
+                            ("complained", "Marked as spam"),
+                            ("unsubscribed", "Asked for no more"),
+                            ("replied", "A program replied"),
+                            ("nothing", "Nothing to be done"),
+                            ("unknown", "Not understood"),
+                        ],
+                        max_length=15,
+                    ),
+                ),
+                ("named", models.UUIDField(help_text="The message that it names.", null=True)),
+                (
+                    "proven",
+                    models.BooleanField(
+                        default=False, help_text="It came to an address that we signed for this message."
+                    ),
+                ),
+                ("provider_id", models.TextField(blank=True)),
+                ("header_id", models.TextField(blank=True, help_text="The Message-ID that it names.")),
+                ("recipient", models.TextField(blank=True)),
+                (
+                    "reason",
+                    models.CharField(
+                        blank=True, help_text="Why the provider did not send it, in its word.", max_length=30
+                    ),
+                ),
+                ("url", models.TextField(blank=True)),
+                ("agent", models.CharField(blank=True, max_length=300)),
+                ("said", models.TextField(blank=True, help_text="The code and the words of whoever turned it away.")),
+                ("raw", models.TextField(blank=True, help_text="As it came; goes after a while.")),
+                ("at", models.DateTimeField(help_text="When it happened, by their word.", null=True)),
+                ("received_at", models.DateTimeField()),
+                ("due_at", models.DateTimeField(help_text="When to look at it, while it waits.")),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("waiting", "To be looked at"),
+                            ("applied", "Acted on"),
+                            ("ignored", "Needs nothing"),
+                            ("quarantined", "Not acted on"),
+                        ],
+                        default="waiting",
+                        max_length=12,
+                    ),
+                ),
+                ("why", models.TextField(blank=True, help_text="Why it was acted on or not, in a sentence.")),
             ],
             options={
-                'verbose_name': 'report',
-                'verbose_name_plural': 'reports',
+                "verbose_name": "report",
+                "verbose_name_plural": "reports",
             },
         ),
         migrations.AddIndex(
-            model_name='message',
-            index=models.Index(condition=models.Q(('provider_id', ''), _negated=True), fields=['provider_id'], name='messages_by_providers_name'),
+            model_name="message",
+            index=models.Index(
+                condition=models.Q(("provider_id", ""), _negated=True),
+                fields=["provider_id"],
+                name="messages_by_providers_name",
+            ),
         ),
         migrations.AddField(
-            model_name='opening',
-            name='message',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='openings', to='messaging.message'),
+            model_name="opening",
+            name="message",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="openings", to="messaging.message"
+            ),
         ),
         migrations.AddIndex(
-            model_name='reached',
-            index=models.Index(fields=['address_hash', 'channel', 'came', 'at'], name='reached_of_an_address'),
+            model_name="reached",
+            index=models.Index(fields=["address_hash", "channel", "came", "at"], name="reached_of_an_address"),
         ),
         migrations.AddIndex(
-            model_name='reached',
-            index=models.Index(fields=['at'], name='reached_by_age'),
+            model_name="reached",
+            index=models.Index(fields=["at"], name="reached_by_age"),
         ),
         migrations.AddConstraint(
-            model_name='reached',
-            constraint=models.UniqueConstraint(fields=('message', 'came'), name='one_word_a_message_and_way'),
+            model_name="reached",
+            constraint=models.UniqueConstraint(fields=("message", "came"), name="one_word_a_message_and_way"),
         ),
         migrations.AddField(
-            model_name='report',
-            name='message',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='reports', to='messaging.message'),
+            model_name="report",
+            name="message",
+            field=models.ForeignKey(
+                null=True, on_delete=django.db.models.deletion.CASCADE, related_name="reports", to="messaging.message"
+            ),
         ),
         migrations.AddIndex(
-            model_name='opening',
-            index=models.Index(condition=models.Q(('kind', '')), fields=['at'], name='openings_to_judge'),
+            model_name="opening",
+            index=models.Index(condition=models.Q(("kind", "")), fields=["at"], name="openings_to_judge"),
         ),
         migrations.AddIndex(
-            model_name='report',
-            index=models.Index(condition=models.Q(('state', 'waiting')), fields=['due_at'], name='reports_to_look_at'),
+            model_name="report",
+            index=models.Index(condition=models.Q(("state", "waiting")), fields=["due_at"], name="reports_to_look_at"),
         ),
         migrations.AddIndex(
-            model_name='report',
-            index=models.Index(fields=['-received_at', '-id'], name='reports_newest_first'),
+            model_name="report",
+            index=models.Index(fields=["-received_at", "-id"], name="reports_newest_first"),
         ),
         migrations.AddIndex(
-            model_name='report',
-            index=models.Index(condition=models.Q(('message', None)), fields=['recipient'], name='reports_without_a_message'),
+            model_name="report",
+            index=models.Index(
+                condition=models.Q(("message", None)), fields=["recipient"], name="reports_without_a_message"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='report',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', 'applied'), _negated=True), ('message__isnull', False), _connector='OR'), name='applied_to_a_message'),
+            model_name="report",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("state", "applied"), _negated=True), ("message__isnull", False), _connector="OR"
+                ),
+                name="applied_to_a_message",
+            ),
         ),
     ]

@@ -6,112 +6,208 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('messaging', '0012_translations'),
-        ('profiles', '0010_events_in_order'),
-        ('segments', '0007_marketing_and_learnings'),
+        ("messaging", "0012_translations"),
+        ("profiles", "0010_events_in_order"),
+        ("segments", "0007_marketing_and_learnings"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Broadcast',
+            name="Broadcast",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('name', models.CharField(max_length=200)),
-                ('send_at', models.DateTimeField(blank=True, help_text='Not before; empty: at once. With `local`, its reading on clocks where people are.', null=True)),
-                ('local', models.BooleanField(default=False, help_text='At that time of day where each person is.')),
-                ('rate', models.PositiveIntegerField(blank=True, help_text='At most so many an hour; empty: no limit.', null=True)),
-                ('state', models.CharField(choices=[('draft', 'Draft'), ('running', 'Under way'), ('paused', 'Paused'), ('done', 'Done'), ('cancelled', 'Cancelled')], default='draft', max_length=10)),
-                ('audience', models.PositiveIntegerField(default=0, help_text='How many people it goes to, fixed when it started.')),
-                ('definition', models.JSONField(help_text='Of the segment, when the audience was fixed.', null=True)),
-                ('note', models.TextField(blank=True, help_text='Why it paused on its own.')),
-                ('author', models.CharField(max_length=150)),
-                ('created_at', models.DateTimeField()),
-                ('started_at', models.DateTimeField(null=True)),
-                ('paused_at', models.DateTimeField(null=True)),
-                ('ended_at', models.DateTimeField(null=True)),
-                ('segment', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='broadcasts', to='segments.segment')),
-                ('template', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='broadcasts', to='messaging.template')),
+                ("id", models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                ("name", models.CharField(max_length=200)),
+                (
+                    "send_at",
+                    models.DateTimeField(
+                        blank=True,
+                        help_text="Not before; empty: at once. With `local`, its reading on clocks where people are.",
+                        null=True,
+                    ),
+                ),
+                ("local", models.BooleanField(default=False, help_text="At that time of day where each person is.")),
+                (
+                    "rate",
+                    models.PositiveIntegerField(
+                        blank=True, help_text="At most so many an hour; empty: no limit.", null=True
+                    ),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("draft", "Draft"),
+                            ("running", "Under way"),
+                            ("paused", "Paused"),
+                            ("done", "Done"),
+                            ("cancelled", "Cancelled"),
+                        ],
+                        default="draft",
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "audience",
+                    models.PositiveIntegerField(
+                        default=0, help_text="How many people it goes to, fixed when it started."
+                    ),
+                ),
+                ("definition", models.JSONField(help_text="Of the segment, when the audience was fixed.", null=True)),
+                ("note", models.TextField(blank=True, help_text="Why it paused on its own.")),
+                ("author", models.CharField(max_length=150)),
+                ("created_at", models.DateTimeField()),
+                ("started_at", models.DateTimeField(null=True)),
+                ("paused_at", models.DateTimeField(null=True)),
+                ("ended_at", models.DateTimeField(null=True)),
+                (
+                    "segment",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="broadcasts", to="segments.segment"
+                    ),
+                ),
+                (
+                    "template",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="broadcasts", to="messaging.template"
+                    ),
+                ),
             ],
             options={
-                'permissions': [('start_broadcast', 'Can start, pause and cancel broadcasts')],
+                "permissions": [("start_broadcast", "Can start, pause and cancel broadcasts")],
             },
         ),
         migrations.CreateModel(
-            name='Holdout',
+            name="Holdout",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('period', models.SlugField(help_text='What the time is called, such as 2026-q4.', unique=True)),
-                ('percent', models.PositiveSmallIntegerField(help_text='Of all people.')),
-                ('salt', models.CharField(editable=False, help_text='Its own: nobody is held out twice for one reason.', max_length=64)),
-                ('started_at', models.DateTimeField()),
-                ('ended_at', models.DateTimeField(blank=True, null=True)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("period", models.SlugField(help_text="What the time is called, such as 2026-q4.", unique=True)),
+                ("percent", models.PositiveSmallIntegerField(help_text="Of all people.")),
+                (
+                    "salt",
+                    models.CharField(
+                        editable=False, help_text="Its own: nobody is held out twice for one reason.", max_length=64
+                    ),
+                ),
+                ("started_at", models.DateTimeField()),
+                ("ended_at", models.DateTimeField(blank=True, null=True)),
             ],
             options={
-                'verbose_name': 'holdout',
-                'constraints': [models.UniqueConstraint(condition=models.Q(('ended_at', None)), fields=('ended_at',), name='one_holdout_at_a_time', nulls_distinct=False), models.CheckConstraint(condition=models.Q(('percent__gte', 1), ('percent__lte', 50)), name='a_holdout_leaves_most')],
+                "verbose_name": "holdout",
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("ended_at", None)),
+                        fields=("ended_at",),
+                        name="one_holdout_at_a_time",
+                        nulls_distinct=False,
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("percent__gte", 1), ("percent__lte", 50)), name="a_holdout_leaves_most"
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Exposure',
+            name="Exposure",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('held', models.BooleanField()),
-                ('exposed_at', models.DateTimeField()),
-                ('crossed', models.BooleanField(default=False, help_text='Two people of both sides turned out to be this one: left out of comparisons.')),
-                ('profile', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='profiles.profile')),
-                ('holdout', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='exposures', to='messaging.holdout')),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("held", models.BooleanField()),
+                ("exposed_at", models.DateTimeField()),
+                (
+                    "crossed",
+                    models.BooleanField(
+                        default=False,
+                        help_text="Two people of both sides turned out to be this one: left out of comparisons.",
+                    ),
+                ),
+                (
+                    "profile",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to="profiles.profile"
+                    ),
+                ),
+                (
+                    "holdout",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="exposures", to="messaging.holdout"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Recipient',
+            name="Recipient",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('due_at', models.DateTimeField(help_text='When their message is to be queued.')),
-                ('queued_at', models.DateTimeField(null=True)),
-                ('broadcast', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='recipients', to='messaging.broadcast')),
-                ('profile', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='profiles.profile')),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("due_at", models.DateTimeField(help_text="When their message is to be queued.")),
+                ("queued_at", models.DateTimeField(null=True)),
+                (
+                    "broadcast",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="recipients", to="messaging.broadcast"
+                    ),
+                ),
+                (
+                    "profile",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to="profiles.profile"
+                    ),
+                ),
             ],
         ),
         migrations.AddIndex(
-            model_name='broadcast',
-            index=models.Index(fields=['-created_at', '-id'], name='broadcasts_newest_first'),
+            model_name="broadcast",
+            index=models.Index(fields=["-created_at", "-id"], name="broadcasts_newest_first"),
         ),
         migrations.AddIndex(
-            model_name='broadcast',
-            index=models.Index(condition=models.Q(('state', 'running')), fields=['state'], name='broadcasts_under_way'),
+            model_name="broadcast",
+            index=models.Index(condition=models.Q(("state", "running")), fields=["state"], name="broadcasts_under_way"),
         ),
         migrations.AddConstraint(
-            model_name='broadcast',
-            constraint=models.CheckConstraint(condition=models.Q(('rate', None), ('rate__gte', 60), _connector='OR'), name='a_broadcast_moves'),
+            model_name="broadcast",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("rate", None), ("rate__gte", 60), _connector="OR"), name="a_broadcast_moves"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='broadcast',
-            constraint=models.CheckConstraint(condition=models.Q(('local', False), ('send_at__isnull', False), _connector='OR'), name='local_time_needs_a_time'),
+            model_name="broadcast",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("local", False), ("send_at__isnull", False), _connector="OR"),
+                name="local_time_needs_a_time",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='broadcast',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('started_at', None), ('state', 'draft')), models.Q(models.Q(('state', 'draft'), _negated=True), ('started_at__isnull', False)), _connector='OR'), name='what_started_is_no_draft'),
+            model_name="broadcast",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("started_at", None), ("state", "draft")),
+                    models.Q(models.Q(("state", "draft"), _negated=True), ("started_at__isnull", False)),
+                    _connector="OR",
+                ),
+                name="what_started_is_no_draft",
+            ),
         ),
         migrations.AddIndex(
-            model_name='exposure',
-            index=models.Index(fields=['holdout', 'held', 'exposed_at'], name='exposures_by_side'),
+            model_name="exposure",
+            index=models.Index(fields=["holdout", "held", "exposed_at"], name="exposures_by_side"),
         ),
         migrations.AddConstraint(
-            model_name='exposure',
-            constraint=models.UniqueConstraint(fields=('holdout', 'profile'), name='one_side_of_a_holdout'),
+            model_name="exposure",
+            constraint=models.UniqueConstraint(fields=("holdout", "profile"), name="one_side_of_a_holdout"),
         ),
         migrations.AddIndex(
-            model_name='recipient',
-            index=models.Index(condition=models.Q(('queued_at', None)), fields=['broadcast', 'due_at', 'id'], name='recipients_to_queue'),
+            model_name="recipient",
+            index=models.Index(
+                condition=models.Q(("queued_at", None)),
+                fields=["broadcast", "due_at", "id"],
+                name="recipients_to_queue",
+            ),
         ),
         migrations.AddIndex(
-            model_name='recipient',
-            index=models.Index(fields=['broadcast', 'queued_at'], name='recipients_by_pace'),
+            model_name="recipient",
+            index=models.Index(fields=["broadcast", "queued_at"], name="recipients_by_pace"),
         ),
         migrations.AddConstraint(
-            model_name='recipient',
-            constraint=models.UniqueConstraint(fields=('broadcast', 'profile'), name='one_message_of_a_broadcast'),
+            model_name="recipient",
+            constraint=models.UniqueConstraint(fields=("broadcast", "profile"), name="one_message_of_a_broadcast"),
         ),
     ]

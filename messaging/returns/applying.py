@@ -280,7 +280,7 @@ def _mind_the_way(reports: Iterable[Report], now: datetime) -> None:
             message__address__iendswith=f"@{domain}",
         )
         if others.exclude(message=one.message).values("message").distinct().count() + 1 >= _ENOUGH:
-            lanes.trouble(one.message.channel, place, reason=one.said[:300], now=now)
+            lanes.trouble(one.message.channel, place, reason=f"{one.said[:300].rstrip('.')}.", now=now)
 
 
 def _take_back(reports: Iterable[Report], owners: Mapping[UUID, UUID], now: datetime) -> None:

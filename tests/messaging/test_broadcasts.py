@@ -22,6 +22,7 @@ from profiles.models import Profile
 from segments.models import Membership, Segment
 from staff.models import AuditEntry
 from tests.messaging.conftest import mails_in
+from tests.messaging.sides import stand
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 
@@ -336,10 +337,7 @@ def test_the_reach_says_how_many_get_it_and_what_keeps_the_others(
     agree(people[0], state="denied", at=now + MINUTE)
     Profile.objects.filter(id=people[1].id).update(email=None)
     preferences.save(people[2].id, now=now, paused_until=now + HOUR)
-    holdout = periods.start("2026-q4", 50, now=now)
-    while [periods.drawn(holdout, one.id) for one in people[3:]] != [True, False, False]:
-        holdout.salt += "x"
-    holdout.save()
+    stand(periods.start("2026-q4", 50, now=now), *zip(people[3:], (True, False, False), strict=True))
     found = reach.of(trial, plan().template, now)
     assert (found.size, found.reached, found.exact) == (6, 2, True)
     assert {key: n for key, _, n in found.held} == {"consent": 1, "address": 1, "paused": 1, "holdout": 1}

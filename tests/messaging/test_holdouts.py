@@ -18,6 +18,7 @@ from profiles import erasing, merging
 from profiles.models import Profile
 from staff.models import AuditEntry
 from tests.messaging.conftest import state_of
+from tests.messaging.sides import stand
 
 DAY = timedelta(days=1)
 
@@ -26,17 +27,6 @@ DAY = timedelta(days=1)
 def holdout(db: None, now: datetime) -> Holdout:
     """Ada is held out by it, and Ben is not."""
     return periods.start("2026-q4", 50, now=now)
-
-
-def _sides(holdout: Holdout, *people: tuple[Profile, bool]) -> None:
-    """Gives the holdout a salt by which each of these stands on their side."""
-    n = 0
-    while True:
-        holdout.salt = f"salt-{n}"
-        if all(periods.drawn(holdout, one.id) is held for one, held in people):
-            holdout.save()
-            return
-        n += 1
 
 
 def test_ex_01_who_is_held_out_can_be_worked_out_again_in_any_language() -> None:
@@ -61,7 +51,7 @@ def test_ex_05_whoever_is_held_out_gets_no_marketing_for_90_days_and_all_that_th
     folder: Any,
     now: datetime,
 ) -> None:
-    _sides(holdout, (ada, True), (ben, False))
+    stand(holdout, (ada, True), (ben, False))
     write()
     write("receipt", topic="receipts")
     agree(ada, ben)
@@ -83,7 +73,7 @@ def test_ex_03_whom_it_made_a_difference_to_is_kept_once_when_it_first_did(
     holdout: Holdout, ada: Profile, ben: Profile, cleo: Profile, receipts: Any, write: Any, agree: Any, queue: Any,
     folder: Any, now: datetime,
 ) -> None:  # fmt: skip
-    _sides(holdout, (ada, True), (ben, False))
+    stand(holdout, (ada, True), (ben, False))
     write()
     write("receipt", topic="receipts")
     agree(ada, ben)
@@ -103,7 +93,7 @@ def test_ex_03_whom_it_made_a_difference_to_is_kept_once_when_it_first_did(
 def test_ex_02_nobody_changes_sides_whatever_becomes_of_them(
     holdout: Holdout, ada: Profile, ben: Profile, person: Callable[..., Profile], now: datetime
 ) -> None:
-    _sides(holdout, (ada, True), (ben, False))
+    stand(holdout, (ada, True), (ben, False))
     Exposure.objects.create(holdout=holdout, profile=ada, held=False, exposed_at=now)
     assert periods.held(holdout, {ada.id, ben.id}) == set()
     anonymous = person()
