@@ -133,6 +133,7 @@ class World:
     paused: dict[str, list[tuple[datetime, datetime | None]]] = field(default_factory=dict)
     documents: dict[int, Any] = field(default_factory=dict)
     slugs: list[str] = field(default_factory=list)
+    shifted: set[str] = field(default_factory=set)  # journeys in which waits stood still for a while
     altered: set[str] = field(default_factory=set)  # who was merged or erased
     log: list[str] = field(default_factory=list)
     _steps: int = 0
@@ -226,7 +227,9 @@ class World:
             publishing.pause(slug, now=self.now)
             self.paused[slug].append((self.now, None))
         elif status == Journey.Status.PAUSED:
-            publishing.resume(slug, shift=self.dice.random() < 0.5, now=self.now)
+            if shift := self.dice.random() < 0.5:
+                self.shifted.add(slug)
+            publishing.resume(slug, how="shift" if shift else "catch_up", now=self.now)
             self.paused[slug][-1] = (self.paused[slug][-1][0], self.now)
 
     def extend(self, slug: str) -> None:
