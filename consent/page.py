@@ -247,7 +247,7 @@ class Page:
 
     @cached_property
     def shaping(self) -> list[str]:
-        return self.panels("data")
+        return self.panels("data") if self.fresh else []
 
 
 def _field(topic: str, channel: str) -> str:

@@ -5,4 +5,4 @@ class SegmentsConfig(AppConfig):
     name = "segments"
 
     def ready(self) -> None:
-        from segments import answers  # noqa: F401 (joins what others ask)
+        from segments import answers, panels  # noqa: F401 (they join what others ask)
