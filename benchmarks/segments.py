@@ -4,7 +4,7 @@
 
 The nine questions are asked of everybody; then 500 touched people are refreshed in 50 segments, a large segment
 changes by a hundredth, and an hour passes. The hand-written SQL reads raw events in the most obvious way; DuckDB has
-the data in memory, in columns. All three give the same answers, which is checked. Figures: docs/segments.md.
+the data in memory, in columns. All three give the same answers, which is checked. Figures: docs/conditions.md.
 """
 
 import argparse
