@@ -102,3 +102,36 @@ WHERE NOT EXISTS (
     WHERE v.profile_id = e.profile_id AND k.name = n.name AND v.occurred_at >= n.since
       AND v.message_id IN (n.name || ':' || e.id, n.name || ':' || e.id || ':' || coalesce(e.context->>'again', ''))
 );
+
+-- name: orphaned
+-- Every line of a story belongs to somebody on a journey: the database itself does not look.
+SELECT t.enrollment_id, format('is gone, and the line of %%s is left of its story', t.step)
+FROM journeys_transition t
+WHERE NOT EXISTS (SELECT FROM journeys_enrollment e WHERE e.id = t.enrollment_id);
+
+-- name: in_hand
+-- Nobody is in the hands of a worker for an hour: what a dead one had is taken over within seconds.
+SELECT u.id, format('is in the hands of a worker since %%s', a.at)
+FROM journeys_attempt a
+CROSS JOIN LATERAL unnest(a.enrollments) AS u(id)
+WHERE a.at < clock_timestamp() - interval '1 hour';
+
+-- name: unsettled
+-- What was being sent is settled within twice the time that a worker may take; what failed or was held back says why.
+SELECT m.id, format('is being sent since %%s', m.sending_at)
+FROM messaging_message m
+WHERE m.state = 'sending' AND m.sending_at < %(now)s::timestamptz - 2 * %(lease)s::interval
+UNION ALL
+SELECT m.id, format('is %%s without a reason', m.state)
+FROM messaging_message m
+WHERE m.state IN ('suppressed', 'expired', 'failed', 'deferred', 'unknown') AND m.reason = '';
+
+-- name: premature
+-- Nothing was sent before it was queued, nor after it was stale.
+SELECT m.id, format('was sent at %%s, and queued at %%s', m.sending_at, m.queued_at)
+FROM messaging_message m
+WHERE m.sending_at < m.queued_at
+UNION ALL
+SELECT m.id, format('was sent at %%s, and was stale since %%s', m.sending_at, m.expires_at)
+FROM messaging_message m
+WHERE m.state = 'sent' AND m.sending_at > m.expires_at;

@@ -1,19 +1,26 @@
 """The auditor: silent when all is well, and it finds each thing that is not."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from io import StringIO
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.core.management import call_command
 
 from journeys import audit, publishing
-from journeys.models import Enrollment, Transition
+from journeys.models import Attempt, Enrollment, Transition
 from messaging.models import Message
 from profiles.models import Event, Profile
 from tests.journeys.conftest import Stage, branch, leave, send, wait
 
+LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
+LATER = datetime(2027, 1, 1, tzinfo=UTC)
 FEATURE = {"kind": "event", "name": "feature_used"}
+
+
+def _message(**fields: Any) -> None:
+    Message.objects.filter(step="help").update(**fields)
 
 
 @pytest.fixture
@@ -49,6 +56,13 @@ def test_all_is_well_after_a_play(played: Stage) -> None:
         (lambda: Enrollment.objects.filter(state="active").update(step="moon"), "does not have"),
         (lambda: Enrollment.objects.filter(state="active").update(attempts=9), "tried 9 times"),
         (lambda: Enrollment.objects.filter(state="exited").update(reason=""), "without a reason"),
+        (lambda: Transition.objects.filter(step="help").update(enrollment=uuid4()), "line of help is left"),
+        (lambda: Attempt.objects.create(enrollments=[uuid4()], at=LONG_AGO), "in the hands of a worker"),
+        (lambda: _message(state="sending", sending_at=LONG_AGO), "is being sent since"),
+        (lambda: _message(state="failed", ended_at=LONG_AGO), "is failed without a reason"),
+        (lambda: _message(state="unknown", ended_at=LONG_AGO), "is unknown without a reason"),
+        (lambda: _message(state="sent", sending_at=LONG_AGO), "and queued at"),
+        (lambda: _message(state="sent", sending_at=LATER, sent_at=LATER), "was stale since"),
         (lambda: Event.objects.filter(type__name="$journey_exited").delete(), "no event $journey_exited"),
     ],
 )
