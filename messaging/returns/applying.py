@@ -120,6 +120,20 @@ def _act_on(reports: Sequence[Report], now: datetime) -> None:
     if applied:
         _apply(applied, now)
     Report.objects.bulk_update(reports, ["message", "state", "why", "due_at"])
+    _unname(reports, found)
+
+
+def _unname(reports: Sequence[Report], found: Mapping[int, Message]) -> None:
+    """What comes late about somebody who was erased names them no more: only that it came is kept (ER-03)."""
+    theirs = {id for id, message in found.items() if message.profile_id is None}
+    others = {report.id: report.recipient for report in reports if report.id not in found and report.recipient}
+    blocked = suppression.find("email", others.values())
+    theirs |= {
+        id
+        for id, recipient in others.items()
+        if any(row.reason == Suppression.Reason.ERASED for row in blocked[recipient])
+    }
+    Report.objects.filter(id__in=theirs).update(recipient="", raw="", said="", agent="", url="")
 
 
 def _messages(reports: Sequence[Report]) -> dict[int, Message]:
