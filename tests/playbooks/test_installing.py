@@ -80,5 +80,5 @@ def test_a_file_that_is_no_playbook_says_why(text: str, said: str):
 
 
 def test_a_playbook_that_is_not_there_names_those_that_are():
-    with pytest.raises(Invalid, match="music-shop, web-shop"):
+    with pytest.raises(Invalid, match="music-shop, onboarding"):
         files.load("nowhere")
