@@ -12,7 +12,7 @@ from django.urls import reverse
 
 from foundation import clock, wording
 from journeys import numbers
-from journeys.editor import flow, presence, revisions
+from journeys.editor import flow, presence, revisions, words
 from journeys.editor.flow import Flow, Swap
 from journeys.editor.known import Known
 from journeys.editor.panels import Panel, panel
@@ -71,7 +71,8 @@ class Desk:
 
     def open(self, name: str, data: Mapping[str, str] | None = None) -> Panel:
         """Opens a panel on the newest revision."""
-        self.opened = panel(self.document, name, self.known, data)
+        with words.known(self.document):
+            self.opened = panel(self.document, name, self.known, data)
         return self.opened
 
     # ── What is shown ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -117,7 +118,8 @@ class Desk:
             at = f"?at={self.opened.name.strip('/')}" if self.opened else ""
             return HttpResponseRedirect(f"{self.base}{at}")
         context = self.context() | {"swaps": self._swaps(), "with_panel": self.opened is not None or self.closes}
-        answer = render(self.request, "journeys/editor/swapped.html", context, status=status)
+        with words.known(self.document):
+            answer = render(self.request, "journeys/editor/swapped.html", context, status=status)
         answer["HX-Reswap"] = "none"  # each piece says itself where it goes
         answer["HX-Trigger-After-Settle"] = json.dumps({"journey:done": {"focus": self.focus, "say": self.say}})
         return answer

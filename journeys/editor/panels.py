@@ -252,7 +252,8 @@ class ArmPanel(Panel):
 
     @property
     def heading(self) -> str:
-        return str(self.given.get("label") or "Everyone else" if self.is_rest else self.given.get("label") or "A way")
+        said = str(self.given.get("label") or words.arm(self.step, self.given))
+        return f"{said[:1].upper()}{said[1:]}"
 
     @property
     def lead(self) -> str:  # type: ignore[override]

@@ -135,7 +135,8 @@ def _here(desk: Desk, name: str) -> str:
 def _panel(desk: Desk, site: AdminSite) -> HttpResponse:
     if not desk.is_part:
         return _whole(desk, site)
-    return render(desk.request, "journeys/editor/panel.html", desk.context())
+    with words.known(desk.document):
+        return render(desk.request, "journeys/editor/panel.html", desk.context())
 
 
 def _both(desk: Desk, site: AdminSite, overtaken: Overtaken) -> HttpResponse:

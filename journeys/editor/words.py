@@ -22,7 +22,7 @@ PARTS = {
     "exit": "when people leave",
 }
 _LONGEST = 90
-_TOLD = 12  # steps of the whole that are told one by one
+_TOLD = 7  # steps of the whole that are told one by one
 
 
 def known(document: Mapping[str, Any]) -> Any:

@@ -74,6 +74,8 @@ class Body(Field):
 class Webhook(Step):
     key = "webhook"
     label = "Call a webhook"
+    icon = "webhook"
+    about = "Tells a program of yours, and may go on by what it answers."
     acts = True
     example = {
         "kind": "webhook",

@@ -40,7 +40,8 @@
     };
     const close = () => {
       dirty = false;
-      panel.innerHTML = '<input type="hidden" id="open" name="open" value=""><div class="j-nothing"><p class="j-nothing-lead">Choose a step to change it, or a plus to put one in.</p></div>';
+      panel.replaceChildren(byId("nothing").content.cloneNode(true));
+      htmx.process(panel);
       history.replaceState(null, "", base);
       mark();
       const to = byId(back);
@@ -318,7 +319,7 @@
       look(Math.max(least, Math.min(1, room / canvas.scrollWidth)));
     };
     const settle = () => {
-      if (!chosen && matchMedia("(min-width: 40.01rem)").matches) fit(0.7);
+      if (!chosen && matchMedia("(min-width: 40.01rem)").matches) fit(0.8);
       map();
     };
     byId("zoom-in").addEventListener("click", () => { chosen = true; look(zoom * 1.2); map(); });
