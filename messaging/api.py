@@ -15,7 +15,7 @@ from rest_framework.response import Response
 from foundation import wording
 from foundation.errors import Conflict, Invalid, Problem
 from foundation.rest import Fields, JSONObject, Text
-from messaging import outbox, templates
+from messaging import api_channels, outbox, templates
 from messaging.broadcasts import api as broadcasts
 from messaging.models import Message, MessageState, Template
 from profiles.api import PROFILE, OfProfile
@@ -47,7 +47,7 @@ class TemplateFields(Fields):
     options = JSONObject(
         source="version.options",
         required=False,
-        help_text="What its channel offers beside, such as how it is shown in the app; left out, they stay as they are.",
+        help_text="What its channel offers beside, such as `look` in the app; left out, they stay as they are.",
     )
     translations = serializers.DictField(
         source="version.said_in_others",
@@ -307,4 +307,5 @@ ROUTES = [
     ("messages", MessageView, "messages"),
     (f"{PROFILE}/messages", ProfileMessageView, "profile-messages"),
     *broadcasts.ROUTES,
+    *api_channels.ROUTES,
 ]

@@ -9,6 +9,7 @@ ALL = "all"
 RESOURCES = (
     "accounts",
     "catalogue",
+    "channels",
     "consent",
     "events",
     "experiments",
