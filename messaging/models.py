@@ -266,7 +266,7 @@ class ChannelSettings(models.Model):
 
 
 class InboxMessage(models.Model):
-    """A message in somebody's inbox on the customer's site, and what they did with it; what it says is the message's."""
+    """A message in somebody's inbox on a customer's site, and what they did with it. What it says is the message's."""
 
     message = models.OneToOneField(Message, primary_key=True, on_delete=models.CASCADE, related_name="in_inbox")
     look = models.CharField(max_length=10, help_text="How it is shown: inbox, banner or modal.")

@@ -30,6 +30,7 @@ from messaging.editor.variables import Catalogue
 from messaging.models import Template, TemplateVersion
 from messaging.templates import Overtaken
 from profiles.models import Profile
+from segments.models import Segment
 
 _BESIDE = ("preview", "find", "test")
 _VERSIONS = 50
@@ -65,6 +66,13 @@ class Desk:
     @cached_property
     def topics(self) -> list[Topic]:
         return list(Topic.objects.filter(archived=False).order_by("name"))
+
+    @cached_property
+    def groups(self) -> list[tuple[str, str]]:
+        """The segments that a block may be for, as its form sends them."""
+        rows = list(Segment.objects.filter(status=Segment.Status.LIVE).order_by("name").values_list("slug", "name"))
+        inside = [(slug, f"People in “{name}”") for slug, name in rows]
+        return inside + [(f"!{slug}", f"People not in “{name}”") for slug, name in rows]
 
     @property
     def topic(self) -> Topic | None:
@@ -108,6 +116,7 @@ class Desk:
             "order": ",".join(piece.key for piece in self.draft.board.walk()),
             "all_boxes": drawing.flat(boxes),
             "kinds": drawing.kinds(),
+            "groups": self.groups,
             "notes": reading.notes,
             "notes_whole": reading.notes.get("", []),
             "said": [(place, reading.notes.get(place, [])) for place in ("name", "topic", "channel", "subject")],
@@ -183,6 +192,7 @@ def _opened(request: HttpRequest, template: Template | None) -> Desk:
         subject=said.subject if said else "",
         board=board,
         is_new=template is None,
+        options=dict(version.options) if version else {},
     )
     past = Past(drawn=pieces.written(board).blocks)
     return Desk(request, template, draft, past, language, upon=str(version.number if version else 0))
@@ -201,6 +211,9 @@ def _sent(request: HttpRequest, template: Template | None) -> Desk:
         board=board,
         is_new=template is None,
     )
+    draft.options = {one.name: _one(data, f"option-{one.name}") or one.among[0][0] for one in draft.form.options}
+    if not draft.form.has_subject:
+        draft.subject = ""  # the field is not there, or was left over from another channel
     view = View(_one(data, "width"), _one(data, "scheme"), _one(data, "part"))
     language = tongues.asked_for(request, template)
     desk = Desk(request, template, draft, undo.unpacked(data.get("past", "")), language, view)
@@ -256,6 +269,7 @@ def _save(desk: Desk) -> HttpResponse | None:
             channel=draft.channel,
             topic=draft.topic,
             **tongues.with_said(version, desk.language, draft.subject, blocks),
+            options=draft.options,
             reason=desk.reason,
             upon=version.number if version else 0,
             now=desk.now,
