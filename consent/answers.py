@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Q, QuerySet
 
 from consent import replies, requests, subjects, suppression
 from consent.models import (
@@ -16,6 +17,8 @@ from consent.models import (
     Preference,
     PrivacyRequest,
     RefusedUpgrade,
+    Reply,
+    SentForm,
     Subject,
     Suppression,
     Wording,
@@ -46,6 +49,8 @@ def erase(profile: Profile) -> dict[str, Any]:
         requests.forget_words(profile, now=now)
         for model in (ConsentState, OptIn, RefusedUpgrade, Preference, Limit, Subject):
             model._default_manager.filter(profile=profile).delete()
+        if profile.email:
+            SentForm.objects.filter(address__iexact=profile.email).delete()
     return {"blocked": [[channel, suppression.hash_of(address)] for address, channel in _addresses(profile)]}
 
 
@@ -88,6 +93,10 @@ def export(profile: Profile) -> dict[str, Any]:
             ],
             "limits": [{"kind": row.kind, "since": _iso(row.since)} for row in Limit.objects.filter(profile=profile)],
             "privacy_requests": [_request(row) for row in profile.privacy_requests.order_by("raised_at")],
+            "replies": [
+                {"channel": row.channel, "at": _iso(row.received_at), "said": row.said}
+                for row in _written(profile).order_by("received_at", "id")
+            ],
             "preferences": _wishes(Preference.objects.filter(profile=profile).first()),
             "blocked_addresses": [
                 {"channel": row.channel, "address": address, "reason": row.reason, "at": _iso(row.at)}
@@ -96,6 +105,14 @@ def export(profile: Profile) -> dict[str, Any]:
             ],
         }
     }
+
+
+def _written(profile: Profile) -> QuerySet[Reply]:
+    """What came from their addresses that no program understood."""
+    whose = Q(pk__in=[])
+    for address, channel in _addresses(profile):
+        whose |= Q(channel=channel, sender__iexact=suppression.normalised(address))
+    return Reply.objects.filter(whose)
 
 
 def _decisions(profile_id: UUID) -> list[dict[str, Any]]:

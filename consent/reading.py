@@ -14,7 +14,7 @@ from consent import wordings
 from consent.everything import about
 from consent.held import Held
 from consent.models import ConsentRecord, PrivacyRequest, State, Topic
-from consent.wordings import Wordings
+from consent.wordings import Wordings, channel_name
 from foundation.wording import spoken
 
 MOST = 500  # lines of one kind that a page shows; the document has them all
@@ -196,7 +196,12 @@ _LIMITS: dict[str, Callable[[str], str]] = {
 
 def _requests(document: Document, words: Wordings) -> Group:
     found = document.get("consent", {}).get("privacy_requests", [])
-    return Group("requests", _("What you asked us about your data"), lines=[_request(one) for one in reversed(found)])
+    lines = [_request(one) for one in reversed(found)]
+    lines += [
+        Line(channel_name(one["channel"]), _moment(one["at"]), text=one["said"])
+        for one in reversed(document.get("consent", {}).get("replies", []))
+    ]
+    return Group("requests", _("What you asked us about your data"), lines=lines)
 
 
 def _request(one: Mapping[str, Any]) -> Line:

@@ -6,6 +6,9 @@ from typing import Any
 from django.db import connection
 from django.db.models import F, Model, Q, QuerySet, Sum
 
+from consent import requests
+from consent.api_privacy import in_status
+from consent.models import PrivacyRequest
 from foundation import wording
 from foundation.admin import list_of, page_of
 from foundation.pages import Facts, Number, Numbers, Part, Table
@@ -71,6 +74,18 @@ def _attention(user: Any) -> Part:
             "Messages that wait for a postal address of the brand",
             Message.objects.filter(state=MessageState.DEFERRED, guardrail="postal"),
             list_of(Message, state__exact="deferred"),
+        ),
+        *(
+            (
+                "consent.view_privacyrequest",
+                what,
+                PrivacyRequest.objects.filter(in_status(status, requests.today(wording.now()))),
+                list_of(PrivacyRequest, status=status),
+            )
+            for status, what in (
+                ("overdue", "Requests about data that are overdue"),
+                ("due_soon", "Requests about data that are due within a week"),
+            )
         ),
         (
             "profiles.view_identityconflict",

@@ -10,6 +10,7 @@ from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.db.models.functions import JSONObject
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFilter
 from unfold.decorators import display
@@ -21,6 +22,8 @@ from consent.models import (
     ConsentEvidence,
     ConsentRecord,
     ConsentState,
+    Limit,
+    PrivacyRequest,
     RefusedUpgrade,
     SignupForm,
     State,
@@ -227,7 +230,19 @@ def _of_person(request: HttpRequest, key: UUID) -> HttpResponse:
         empty="They have chosen nothing yet: they get what needs no consent, and nothing else.",
         note=stories.wishes(key),
     )
-    return fragment(request, [now, stories.of(key)])
+    limits = [
+        (
+            row.get_kind_display(),
+            format_html("{}{}", wording.moment(row.since), f": {row.reason}" if row.reason else ""),
+        )
+        for row in Limit.objects.filter(profile=key).order_by("since")
+    ]
+    asked = [
+        (row.get_kind_display(), wording.link("Open until " + f"{row.due_on:%-d %B %Y}", page_of(row)))
+        for row in PrivacyRequest.objects.filter(profile=key, closed_at=None).order_by("due_on")
+    ]
+    about = Facts(title="Limits and requests", rows=[*limits, *asked], note="A limit is lifted on its request.")
+    return fragment(request, [now, *([about] if limits or asked else []), stories.of(key)])
 
 
 def _since(row: ConsentState) -> SafeString:

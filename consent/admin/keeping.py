@@ -121,6 +121,6 @@ def _amount(found: int) -> str:
 
 _OTHERS = (
     "Sign-ups that nobody confirmed: after 30 days. Data that was refused: after a year, and 30 days after it was"
-    " replayed. What is needed to take a merge back: after 30 days. Ids of messages, by which what comes twice is known:"
-    " after 90 days. What webhooks were told: after 30 days. The ledger of consent and the audit trail are kept."
+    " replayed. What is needed to take a merge back: after 30 days. Ids of messages, by which what comes twice is"
+    " known: after 90 days. What webhooks were told: after 30 days. The ledger of consent and the audit trail are kept."
 )

@@ -18,7 +18,7 @@ from foundation import clock
 from foundation.admin import list_of, page_of
 from profiles import endpoints, ingest, telling
 from profiles.ingest import Trust
-from profiles.models import Delivery, Endpoint, Profile
+from profiles.models import Endpoint, Profile
 from staff.models import User
 
 _FRAME = ("landmark-", "region:")  # what unfold's frame around all pages is without, and no WCAG criterion asks for
@@ -95,13 +95,11 @@ def test_every_screen_can_be_read_and_used(
         "request-open": page_of(PrivacyRequest.objects.get(kind="access")),
         "request-closed": page_of(PrivacyRequest.objects.get(kind="restriction")),
         "request-raised": reverse("admin:request_for_person", args=[ada.pk]),
-        "everything-staff": reverse("admin:everything_of_person", args=[ada.pk]),
         "everything": f"{mine}everything/",
         "ledger": list_of(ConsentRecord),
         "topic": page_of(Topic.objects.get(slug="news")),
         "retention": list_of(RetentionRule),
         "webhook": page_of(Endpoint.objects.get()),
-        "delivery": page_of(Delivery.objects.get()),
     }
     for name, address in screens.items():
         page.goto(address)

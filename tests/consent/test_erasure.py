@@ -22,7 +22,7 @@ from config import gate, ticking
 from config.embedded import postgres
 from consent import optins, requests, suppression, verification
 from consent.ledger import Outcome
-from consent.models import ConsentRecord, Subject, Suppression, Topic
+from consent.models import ConsentRecord, Reply, SentForm, SignupForm, Subject, Suppression, Topic
 from foundation import clock
 from messaging import templates
 from messaging.models import Message
@@ -70,6 +70,9 @@ def canary(database: None, news: Topic, decide: Callable[..., Outcome], now: dat
     asked = requests.raise_(profile, "restriction", via="staff", said=f"{EMAIL} says so", now=now)
     requests.carry_out(asked.id, now=now)
     ticking.rest(now)
+    Reply.objects.create(digest="d", channel="email", sender=EMAIL.upper(), said=f"Canaryzq, {EMAIL}", received_at=now)
+    form = SignupForm.objects.create(slug="join", name="Join")
+    SentForm.objects.create(form=form, address=EMAIL, shown={}, button="Send", locale="en", sent_at=now)
     file = tmp_path / "people.csv"
     file.write_text(f"external_id,email,phone\nother,not an address,\n,{EMAIL},\n")
     call_command("import_profiles", str(file), stdout=io.StringIO(), stderr=io.StringIO())
@@ -129,7 +132,7 @@ def test_ER01_no_table_index_sample_log_queue_or_file_holds_a_trace(
     assert {
         "profiles_profile", "profiles_identifier", "profiles_eventtype", "profiles_rejectedevent",
         "consent_privacystep", "consent_privacyrequest", "consent_consentevidence", "consent_limit",
-        "messaging_message",
+        "messaging_message", "consent_reply", "consent_sentform",
     } <= before.keys() | {table for table in before if table.startswith("profiles_event_")}  # fmt: skip
     assert any(EMAIL in path.read_text() for path in (tmp_path / "mail").iterdir())
     owner = connections["owner"]

@@ -95,6 +95,8 @@ def test_CO10_a_restriction_is_set_and_lifted_with_a_reason_and_the_person_is_to
     assert Limit.objects.get().reason == "We argue about an invoice."
     assert officer.post(page_of(row), {"do": "lift", "reason": ""}).status_code == 422
     assert limits.of([ada.id])
+    told = officer.get(reverse("admin:consent_of_person", args=[ada.pk])).content.decode()
+    assert "Restricted (article 18)" in told and "We argue about an invoice." in told
     officer.post(page_of(row), {"do": "lift", "reason": "It is settled."})
     assert not limits.of([ada.id])
     assert Message.objects.filter(template__slug="house-lifted-en").count() == 1
@@ -128,6 +130,8 @@ def test_CO06_who_waits_beyond_their_day_comes_first(
     closed = requests.raise_(eve, "access", via="staff", now=now - timedelta(days=9))
     requests.close(closed.id, outcome="done", answer="Told.", now=now)
     at(now + timedelta(days=40))
+    home = re.sub(r"<[^>]*>", " ", officer.get("/admin/").content.decode())
+    assert re.search(r"Requests about data that are overdue\s+1\b", home)
     html = officer.get(LIST).content.decode()
     names = re.findall(r"(Ada|Ben|Eve)</a>|>(Ada|Ben|Eve)<", html.partition('id="result_list"')[2])
     assert [a or b for a, b in names] == ["Ada", "Ben", "Eve"]
