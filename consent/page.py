@@ -9,6 +9,7 @@ from uuid import UUID
 from zoneinfo import available_timezones
 
 from django.conf import settings
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from consent import ages, held, limits, optins, preferences, requests, states, suppression, wordings
@@ -206,8 +207,10 @@ class Page:
         ]
 
     @property
-    def zones(self) -> list[str]:
-        return _ZONES
+    def zone_options(self) -> SafeString:
+        """All zones to choose from. Written once, and not name by name for each page: that took half of its time."""
+        chosen = f"<option>{self.value('time_zone')}</option>"
+        return SafeString(_ZONE_OPTIONS.replace(chosen, chosen.replace("<option>", "<option selected>", 1)))
 
     @property
     def zone_told(self) -> str:
@@ -271,3 +274,4 @@ _BLOCKED: dict[str, Callable[[], str]] = {
 }
 _REGIONS = ("Africa", "America", "Antarctica", "Asia", "Atlantic", "Australia", "Europe", "Indian", "Pacific")
 _ZONES = [*sorted(name for name in available_timezones() if name.split("/")[0] in _REGIONS), "UTC"]
+_ZONE_OPTIONS = "".join(f"<option>{name}</option>" for name in _ZONES)
