@@ -97,9 +97,7 @@ class ResumeFields(ReasonFields):
         default=publishing.CATCH_UP,
         help_text="Late ones go on at a ramp, waits stood still, or what was missed is left out.",
     )
-    shift = serializers.BooleanField(
-        required=False, default=False, help_text="The same as how=shift."
-    )
+    shift = serializers.BooleanField(required=False, default=False, help_text="The same as how=shift.")
 
 
 class StartFields(Fields):

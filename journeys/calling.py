@@ -5,8 +5,10 @@ and one that comes late writes nothing. Receivers tell repeated calls by `webhoo
 """
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+import time
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -27,6 +29,7 @@ ANSWERED = "$webhook_answered"
 BACKOFF = tuple(timedelta(seconds=s) for s in (5, 30, 120, 600, 1800, 3600, 7200, 14_400, 21_600, 28_800))
 """How long a call that was not taken is left alone, each time; after the last one always so long."""
 AT_ONCE, TO_ONE_HOST, THREADS = 24, 8, 8
+SECONDS = 20  # after so long no further calls are begun in a run
 LEASE = timedelta(seconds=120)  # more than twice what all calls of a claim can take
 _FLAT, _LONG = 30, 500
 _sql = statements("journeys", "calling")
@@ -130,16 +133,31 @@ class Claimed:
 
 
 def tick(now: datetime) -> int:
-    """Makes the calls that are due, some to each host at a time; how many it made or gave up."""
-    done = 0
-    for _ in range(100):
-        given_up = _expire(now)
-        claimed = _claim(now)
-        _make(claimed, now)
-        done += given_up + len(claimed)
-        if not given_up and not claimed:
-            break
+    """Makes the calls that are due, some to each host at a time; how many it made or gave up.
+
+    Endpoints may be slow: one worker at a time is kept busy by them, and not for long.
+    """
+    done, ends = 0, time.monotonic() + SECONDS
+    with _alone() as free:
+        while free and time.monotonic() < ends:
+            given_up = _expire(now)
+            claimed = _claim(now)
+            _make(claimed, now)
+            done += given_up + len(claimed)
+            if not given_up and not claimed:
+                break
     return done
+
+
+@contextmanager
+def _alone() -> Iterator[bool]:
+    """Whether no other worker makes calls now; the lock goes with the connection, should this one die."""
+    [(free,)] = _sql.rows("alone")
+    try:
+        yield bool(free)
+    finally:
+        if free:
+            _sql.rows("not_alone")
 
 
 def _expire(now: datetime) -> int:

@@ -420,7 +420,7 @@ class Attempt(models.Model):
 
 
 class Revision(models.Model):
-    """The draft as it was at some moment while it was drawn: undo, redo and merging go by these. The newest are kept."""
+    """The draft as it was at some moment while it was drawn: undo, redo and merging go by these. The newest stay."""
 
     class Kind(models.TextChoices):
         FOUND = "found", "As it was found"  # begun, published or changed by something other than the editor
