@@ -5,6 +5,7 @@ import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any
 from urllib.parse import unquote, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -123,7 +124,7 @@ def address(name: str) -> str:
     local, at, domain = found.rpartition("@")
     if found and not (at and "." in domain and re.fullmatch(r"[a-z0-9._-]{1,20}", local) and "+" not in found):
         raise ImproperlyConfigured(
-            f"{name} is {found!r}; it must be like bounces@mail.example.com, with at most 20 small letters before the @."
+            f"{name} is {found!r}; it must be like bounces@mail.example.com, with at most 20 small letters at first."
         )
     return found
 
@@ -142,24 +143,34 @@ class Mail:
     starttls: bool = False
 
 
+def _is_known(provider: str) -> bool:
+    return find_spec(f"anymail.backends.{provider}") is not None
+
+
 _BACKEND = "django.core.mail.backends"
 _PORTS = {"smtp": 25, "smtps": 465, "smtp+tls": 587}
 
 
 def mail(name: str, default: str) -> Mail:
-    """smtp://user:password@host:port, smtps:// (TLS), smtp+tls:// (STARTTLS), file:///folder or console://."""
+    """smtp://user:password@host:port, smtps:// (TLS), smtp+tls:// (STARTTLS), file:///folder or console://.
+
+    anymail://postmark hands it to that provider's API, as Anymail calls it.
+    """
     parts = urlsplit(text(name, default))
     if parts.scheme == "console":
         return Mail(f"{_BACKEND}.console.EmailBackend")
     if parts.scheme == "file" and parts.path.startswith("/"):
         return Mail(f"{_BACKEND}.filebased.EmailBackend", folder=unquote(parts.path))
+    if parts.scheme == "anymail" and re.fullmatch(r"[a-z][a-z_]{1,30}", parts.netloc) and _is_known(parts.netloc):
+        return Mail(f"anymail.backends.{parts.netloc}.EmailBackend")
     try:
         port = parts.port
     except ValueError:
         port = -1
     if parts.scheme not in _PORTS or not parts.hostname or port == -1:
         raise ImproperlyConfigured(
-            f"{name} must be smtp://, smtps:// or smtp+tls:// with user:password@host:port, file:///folder or console://."
+            f"{name} must be smtp://, smtps:// or smtp+tls:// with user:password@host:port, file:///folder, console://,"
+            " or anymail://postmark or another provider that Anymail knows."
         )
     return Mail(
         f"{_BACKEND}.smtp.EmailBackend",

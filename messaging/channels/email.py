@@ -16,7 +16,7 @@ from django.core.mail.message import BadHeaderError
 from django.core.validators import validate_email
 
 from consent import links
-from messaging import smtp
+from messaging import providers, smtp
 from messaging.delivery import (
     CHANNELS,
     About,
@@ -151,7 +151,7 @@ class _EmailLine(Line):
         except smtplib.SMTPResponseException as error:
             return self._answered(error.smtp_code, error.smtp_error, about_address=False)
         except Exception as error:
-            return self._cut(error)
+            return providers.outcome_of(error) or self._cut(error)
         return Accepted(str(getattr(getattr(mail, "anymail_status", None), "message_id", None) or ""))
 
     def _answered(self, code: int, reply: Any, *, about_address: bool) -> Outcome:

@@ -125,6 +125,20 @@ def test_mail_into_a_folder_or_onto_the_console(monkeypatch: pytest.MonkeyPatch)
     assert environment.mail("IT", "").backend.endswith("console.EmailBackend")
 
 
+def test_mail_by_a_providers_api(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IT", "anymail://postmark")
+    assert environment.mail("IT", "").backend == "anymail.backends.postmark.EmailBackend"
+    monkeypatch.setenv("IT", "anymail://nobody")
+    with pytest.raises(ImproperlyConfigured, match="another provider that Anymail knows"):
+        environment.mail("IT", "")
+    assert environment.address("UNSET") == ""
+    assert environment.json_object("UNSET") == {}
+    for name, wrong in (("address", "bounces"), ("address", "a+b@example.com"), ("json_object", "[1]")):
+        monkeypatch.setenv("IT", wrong)
+        with pytest.raises(ImproperlyConfigured, match="IT"):
+            getattr(environment, name)("IT")
+
+
 @pytest.mark.parametrize("found", ["mail.example.com", "imap://mail", "smtp://", "smtp://mail:port", "file://mail"])
 def test_mail_to_nowhere_is_refused(monkeypatch: pytest.MonkeyPatch, found: str) -> None:
     monkeypatch.setenv("IT", found)
