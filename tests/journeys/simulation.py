@@ -66,7 +66,8 @@ class Worker:
             if not self.dead:
                 self.error = error
         finally:
-            del connection.connect  # type: ignore[misc]
+            if self.dead:
+                del connection.connect
             connection.close()
             self.over = True
             self._theirs.release()
@@ -81,9 +82,6 @@ class Worker:
             self._die_perhaps()
 
     def _die_perhaps(self) -> None:
-        if not hasattr(connection, "_met"):
-            connection._met = True  # type: ignore[attr-defined]
-            connection.connect = connection.connect  # type: ignore[method-assign]
         if self._dice.random() >= self._mortality:
             return
         self.dead = True
