@@ -89,6 +89,10 @@ def _height(answer: Callable[..., Any]) -> int:
     raise LookupError(f"{answer.__module__} belongs to no installed app")
 
 
+class NotNow(str):
+    """A reason that will pass: what it holds back is put off, and not given up."""
+
+
 # What the apps above a merge, an erasure or a page must do or add. Each takes part where it can in `apps.ready()`.
 absorb: Question[[Any], None] = Question("absorb")  # (merges: list[profiles.merging.Pair]): move yours to the survivors
 part: Question[[Any, Any], None] = Question("part")  # (survivor id, absorbed id): a merge is taken back

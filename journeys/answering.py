@@ -60,7 +60,7 @@ def _ended(name: str, status: str, ended_by: str, reason: str) -> str:
     if status == Journey.Status.STOPPED:
         return f"The journey {name} was stopped."
     if status == Journey.Status.PAUSED:
-        return f"The journey {name} is paused."
+        return registry.NotNow(f"The journey {name} is paused.")
     return reason if ended_by in CALLED_OFF else ""
 
 

@@ -1,11 +1,14 @@
-"""What it was queued for may be over: its journey ended, or reached its goal. Those who queued it say so."""
+"""What it was queued for may be over, or stand still: its journey ended, or is paused. Whoever queued it says so."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from foundation import registry
-from messaging.judging import ALLOW, GUARDRAILS, Block, Candidate, Guardrail, Verdict
+from messaging.judging import ALLOW, GUARDRAILS, Block, Candidate, Defer, Guardrail, Verdict
+
+LATER = timedelta(minutes=5)
+"""After how long it is asked again where the reason may have passed."""
 
 
 @GUARDRAILS.register
@@ -18,4 +21,10 @@ class Wanted(Guardrail):
         reasons: dict[UUID, str] = {}
         for answer in registry.still_wanted.ask([one.message for one in candidates]):
             reasons |= answer
-        return {one.id: Block(reasons[one.id]) if one.id in reasons else ALLOW for one in candidates}
+        return {one.id: _verdict(reasons.get(one.id), now) for one in candidates}
+
+
+def _verdict(reason: str | None, now: datetime) -> Verdict:
+    if reason is None:
+        return ALLOW
+    return Defer(now + LATER, reason) if isinstance(reason, registry.NotNow) else Block(reason)

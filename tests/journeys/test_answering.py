@@ -4,9 +4,12 @@ from datetime import timedelta
 
 import pytest
 
+from consent.models import Preference
 from foundation import registry
 from journeys import audit, publishing
 from journeys.models import Enrollment, Refusal, Transition
+from messaging.guardrails.wanted import LATER, Wanted
+from messaging.judging import ALLOW, Block, Candidate, Defer
 from messaging.models import Message
 from profiles import merging, people
 from profiles.merging import Pair
@@ -80,6 +83,21 @@ def test_while_a_journey_does_not_run_its_messages_are_not_wanted(
     stage.rest()
     verb("onboarding", now=stage.now)  # type: ignore[operator]
     assert said in unwanted(stage)["hello"]
+
+
+def test_messages_wait_while_their_journey_is_paused(stage: Stage, ada: Profile) -> None:
+    stage.journey(send("hello"), wait("pause"))
+    stage.does(ada, "signed_up")
+    stage.rest()
+    publishing.pause("onboarding", now=stage.now)
+    message = Message.objects.get()
+    candidate = Candidate(message, ada, message.topic, "ada@example.com", None, Preference(profile=ada))
+    [verdict] = Wanted().judge([candidate], stage.now).values()
+    assert verdict == Defer(stage.now + LATER, "The journey Onboarding is paused.")
+    publishing.resume("onboarding", now=stage.now)
+    assert list(Wanted().judge([candidate], stage.now).values()) == [ALLOW]
+    publishing.stop("onboarding", now=stage.now)
+    assert list(Wanted().judge([candidate], stage.now).values()) == [Block("The journey Onboarding was stopped.")]
 
 
 def test_messages_of_others_are_none_of_ours(stage: Stage, ada: Profile) -> None:
