@@ -107,6 +107,7 @@ def test_the_screens_open_read_well_and_are_accessible(
     where = context(width=width, dark=dark)
     sign_in(where)
     page = where.new_page()
+    page.set_default_timeout(60_000)
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
     for name, path in {
@@ -122,7 +123,7 @@ def test_the_screens_open_read_well_and_are_accessible(
         "bounced": page_of(Message.objects.get(state="bounced")),
     }.items():
         page.goto(path)
-        page.wait_for_load_state("networkidle")
+        expect(page.locator("[aria-busy]")).to_have_count(0)
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth + 1"), name
         shot(page, f"{name}-{width}-{'dark' if dark else 'light'}")
         assert [found for found in violations(page) if not found.startswith(_FRAME)] == [], name
