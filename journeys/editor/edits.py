@@ -218,6 +218,22 @@ class Set:
 
 
 @dataclass(frozen=True, slots=True)
+class SetAll:
+    """Says several things of the whole at once, by the names of their parts."""
+
+    values: Mapping[str, Any]
+
+    def apply(self, document: Document) -> Document:
+        for part, value in self.values.items():
+            document = Set(part, value).apply(document)
+        return document
+
+    @property
+    def about(self) -> str:
+        return ""
+
+
+@dataclass(frozen=True, slots=True)
 class Replace:
     """The whole as another document has it: an older version, or a file."""
 

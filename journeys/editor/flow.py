@@ -209,6 +209,7 @@ def _parts(document: Mapping[str, Any], found: Found) -> list[Part]:
         part("reentry", "replay", "How often", words.how_often(entry.get("reentry")), ""),
         part("goal", "emoji_events", "Goal", words.goal(goal) if goal else "", "None: nobody can tell what came of it"),
         part("exit", "logout", "Leaves early", words.people(leave) if leave is not None else "", "Nobody"),
+        part("settings", "tune", "Settings", words.settings(document), "As usual"),
     ]
 
 

@@ -11,13 +11,14 @@ from typing import Any, ClassVar
 from journeys import kinds
 from journeys.editor import edits, shape, words
 from journeys.editor.asked import Condition, Data, Happening
-from journeys.editor.edits import Change, Edit, Set
+from journeys.editor.edits import Change, Edit, Set, SetAll
 from journeys.editor.flow import id_of, trigger_kinds
 from journeys.editor.known import Known
 from journeys.editor.shape import Document, Gone
 from journeys.editor.sheets import Sheet, is_simple
 from journeys.fields import Condition as ConditionField
 from journeys.fields import Duration, Field, Names, Slug, Text
+from journeys.steps.split import Weight
 from messaging import templates
 from segments.editor.values import Values, inner, nested, numbered, text
 
@@ -442,12 +443,48 @@ class ReentryPanel(Panel):
         return Set("reentry", None if rule == {"rule": "once"} else rule)
 
 
+class Whole(Weight):
+    """A whole number; the document says which are too large."""
+
+
+_PRIORITY = Whole(name="priority", label="Priority, from -100 to 100", required=False)
+_HARMS = (
+    Whole(name="failed", label="Failed, of its last 200 messages", required=False),
+    Whole(name="bounced", label="Bounced", required=False),
+    Whole(name="complained", label="Marked as spam", required=False),
+)
+
+
+class SettingsPanel(Panel):
+    """How the journey stands to others, and when it pauses itself."""
+
+    template = "journeys/editor/panel_settings.html"
+    title, icon, lead = "Settings", "tune", "What hardly any journey needs to say otherwise."
+
+    def prepare(self) -> None:
+        limits = self.document.get("pauses_above")
+        self._sheet([_PRIORITY], self.document, "f")
+        self._sheet(_HARMS, limits if isinstance(limits, Mapping) else {}, "h")
+
+    @property
+    def selected(self) -> str:
+        return "part-settings"
+
+    def edit(self) -> Edit | None:
+        priority = self.sheets[0].read({})["priority"]
+        limits = {name: value for name, value in self.sheets[1].read({}).items() if value is not None}
+        if not self._is_read():
+            return None
+        return SetAll({"priority": priority or None, "pauses_above": limits or None})
+
+
 _PARTS: dict[str, type[Panel]] = {
     "trigger": TriggersPanel,
     "filter": FilterPanel,
     "reentry": ReentryPanel,
     "goal": GoalPanel,
     "exit": ExitPanel,
+    "settings": SettingsPanel,
 }
 
 

@@ -143,6 +143,8 @@ def _of_part(document: Mapping[str, Any], path: str, reason: str) -> tuple[str, 
                 given = (document.get("goal") or {}).get("condition")
                 return "goal", _of_condition(given, inner, reason).replace("Say who goes this way.", "Say what it is.")
             return "goal", f"Within: this {reason}."
+        case "priority" | "pauses_above":
+            return "settings", f"{reason[:1].upper()}{reason[1:]}."
         case "filter" | "exit":
             given = document["entry"].get("filter") if top == "filter" else document.get("exit")
             return top, _of_condition(given, inner, reason).replace("Say who goes this way.", "Say who is meant.")

@@ -192,6 +192,8 @@ def _part_said(document: shape.Document, key: str) -> str:
             return words.goal(document["goal"]) if document.get("goal") else "no goal"
         case "reentry":
             return words.how_often(entry.get("reentry"))
+        case "priority" | "pauses_above":
+            return words.settings(document) or "as usual"
     return "taken out"
 
 

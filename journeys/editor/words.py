@@ -20,7 +20,9 @@ PARTS = {
     "reentry": "how often somebody may take part",
     "goal": "the goal",
     "exit": "when people leave",
+    "settings": "how it stands to others",
 }
+HARMS = ("failed", "bounced", "complained")
 _LONGEST = 90
 _TOLD = 7  # steps of the whole that are told one by one
 
@@ -142,6 +144,16 @@ def goal(given: Mapping[str, Any]) -> str:
     return f"{people(given.get('condition'))}{within}"
 
 
+def settings(document: Mapping[str, Any]) -> str:
+    """How it stands to others, and when it pauses itself; "" where all is as usual."""
+    priority, limits = document.get("priority"), document.get("pauses_above")
+    first = f"Priority {priority}" if priority else ""
+    harms = (
+        [f"{limits[name]} {name}" for name in HARMS if limits.get(name) is not None] if isinstance(limits, dict) else []
+    )
+    return "; ".join(filter(None, [first, f"pauses itself above {listed(harms)}" if harms else ""]))
+
+
 # ── The whole ────────────────────────────────────────────────────────────────────────────────────────────────────────
 def paragraph(document: Mapping[str, Any]) -> str:
     """The journey as one would tell it: `When somebody does “Signed up”, …`."""
@@ -204,6 +216,8 @@ def what(edit: Edit, before: Mapping[str, Any], after: Mapping[str, Any]) -> str
             return f"Changed the order of ways in “{_named(after, edit.key)}”."
         case edits.Set():
             return f"Changed {PARTS.get(edit.part, edit.part)}."
+        case edits.SetAll():
+            return f"Changed {PARTS['settings']}."
     return "Put another version in its place."
 
 

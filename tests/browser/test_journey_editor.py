@@ -370,3 +370,57 @@ def test_on_a_lost_line_nothing_typed_is_lost_and_it_goes_through_later(page: Pa
     page.locator("#card-branch").click()
     expect(page.locator("#panel-title")).to_have_text("Part ways")
     assert draft()["steps"][1]["for"] == {"days": 7}
+
+
+# ── Long, and with ugly names ────────────────────────────────────────────────────────────────────────────────────────
+UGLY = "ÜberauslangerundzusammengeschriebenerNamederkeinEndenimmtundnirgendsgetrenntwerdenkann"
+
+
+def long() -> dict[str, Any]:
+    steps: list[Any] = []
+    for number in range(4):
+        label = {1: UGLY, 2: "שלום לך וברוכים הבאים"}.get(number, "")
+        steps += [
+            {**WANTED["steps"][0], "key": f"m{number}", "note": "زر الصفحة", **({"label": label} if label else {})},
+            {
+                "key": f"b{number}",
+                "kind": "branch",
+                "arms": [
+                    {"key": "yes", "when": {"kind": "event", "name": "feature_used"}, "steps": []},
+                    {"key": "no", "label": UGLY, "steps": [{"key": f"w{number}", "kind": "wait", "for": {"days": 2}}]},
+                ],
+            },
+        ]
+    return {**WANTED, "steps": steps}
+
+
+@pytest.mark.parametrize(
+    ("width", "dark", "names"), [(1280, False, ["edit", "versions"]), (390, True, ["edit", "check", "live"])]
+)
+def test_the_pages_of_a_long_journey_are_clean_to_axe_and_no_wider_than_the_window(
+    context: Callable[..., BrowserContext],
+    staff: Callable[..., Page],
+    violations: Callable[[Page], list[str]],
+    shot: Callable[[Page, str], None],
+    width: int,
+    dark: bool,
+    names: list[str],
+) -> None:
+    journey = publishing.begin("welcome", name=f"ברוכים {UGLY} {UGLY}", document=long(), now=clock.now())
+    page = staff(context(width=width, dark=dark).new_page())
+    pages = {
+        "edit": address(journey, "way/b0/yes"),
+        "check": f"/admin/journeys/journey/{journey.pk}/check/",
+        "versions": f"/admin/journeys/journey/{journey.pk}/versions/",
+        "live": f"/admin/journeys/journey/{journey.pk}/change/",
+    }
+    for name in names:
+        if name in ("live", "versions"):
+            publishing.publish("welcome", now=clock.now())
+            fewer = {**long(), "steps": long()["steps"][1:]}
+            publishing.save("welcome", name=journey.name, document=fewer, now=clock.now())
+        page.goto(pages[name])
+        page.wait_for_function("!document.querySelector('.htmx-request, .htmx-swapping, .htmx-settling, [aria-busy]')")
+        shot(page, f"journey-{name}-{width}")
+        assert own(violations(page)) == [], name
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, name

@@ -73,7 +73,7 @@ def done(edit: Any, document: shape.Document) -> shape.Document:
         assert document == before, "an edit must not change what it was given"
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(edited())
 def test_documents_stay_sound_in_structure_whatever_is_done_to_them(case: tuple[Any, Any, Any]) -> None:
     document, first, second = case
@@ -91,7 +91,7 @@ def test_taking_an_edit_back_restores_the_document_and_taking_that_back_does_it_
     assert merge(document, after, document).document == after
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(edited())
 def test_two_edits_come_to_the_same_whoever_is_first_and_are_sound(case: tuple[Any, Any, Any]) -> None:
     document, ada, ben = case

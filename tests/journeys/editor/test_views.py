@@ -239,6 +239,20 @@ def test_steps_and_ways_are_copied_within_a_journey_and_to_another_one(stage: St
     assert shape.find(first.draft, "w").list == "fork/no", "what was cut comes back as itself"
 
 
+def test_what_is_said_of_the_whole_is_kept_and_told(stage: Stage) -> None:
+    browser = Browser(signed_in("author"), begun({**shape.empty(), "steps": [wait("w")]}))
+    browser.save("part/settings", **{"f.priority.is": "10", "h.failed.is": "5"})
+    assert "Priority 10; pauses itself above 5 failed" in browser.came
+    browser.save("part/reentry", rule="again", **{"f.gap.n": "30", "f.gap.unit": "days"})
+    rule = {"rule": "again", "gap": {"days": 30}}
+    assert browser.draft["entry"]["reentry"] == rule
+    assert (browser.draft["priority"], browser.draft["pauses_above"]) == (10, {"failed": 5})
+    browser.save("part/settings", **{"f.priority.is": "1000"})
+    assert "Must be a whole number from -100 to 100" in browser.came
+    browser.save("part/settings", **{"f.priority.is": ""})
+    assert "priority" not in browser.draft and "pauses_above" not in browser.draft
+
+
 def test_whoever_may_only_look_may_not_draw(stage: Stage) -> None:
     journey = begun(shape.empty())
     client = signed_in("viewer")
