@@ -207,7 +207,7 @@ INBOUND_SECRETS = environment.words("INBOUND_SECRETS", [])
 MESSAGE_STALE_HOURS = environment.number("MESSAGE_STALE_HOURS", 48, least=1)
 # Where mail goes back to: each message gets its own address under this one (bounces+…@), for SMTP alone.
 BOUNCE_ADDRESS = environment.address("BOUNCE_ADDRESS")
-# Providers whose reports are taken at /webhooks/mail/<name>/tracking/, as Anymail calls them; user:password of each caller.
+# Providers whose reports are taken at /webhooks/mail/<name>/tracking/, as Anymail calls them; user:password of each.
 MAIL_WEBHOOKS = environment.words("MAIL_WEBHOOKS", [])
 MAIL_WEBHOOK_SECRETS = environment.words("MAIL_WEBHOOK_SECRETS", [])
 # What Anymail wants to know of a provider, such as keys by which it signs: its settings as a JSON object.

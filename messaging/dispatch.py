@@ -108,7 +108,7 @@ def _intend(claims: Sequence[Claim], now: datetime) -> list[Letter]:
 def _remember_sides(
     candidates: Sequence[Candidate], judged: Mapping[UUID, Judgement], going: Sequence[Letter], now: datetime
 ) -> None:
-    """To whom a holdout makes a difference, kept when it does: who is held out, and who gets what they do not (EX-03)."""
+    """Keeps to whom a holdout makes a difference: who is held out, and who gets what they do not (EX-03)."""
     sent = {letter.id for letter in going}
     sides = {one.profile.id: False for one in candidates if one.id in sent and not one.topic.transactional}
     sides |= {one.profile.id: True for one in candidates if judged[one.id].guardrail == "holdout"}

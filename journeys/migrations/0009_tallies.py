@@ -12,7 +12,8 @@ BEGIN
         SELECT c.journey_id, c.version_id, c.day, c.step, '', c.what, sum(c.n), false
         FROM (
             SELECT journey_id, version_id, (entered_at AT TIME ZONE 'UTC')::date AS day,
-                   CASE WHEN state IN ('active', 'failed') THEN step ELSE '' END AS step, state AS what, 1 AS n FROM fresh
+                   CASE WHEN state IN ('active', 'failed') THEN step ELSE '' END AS step, state AS what, 1 AS n
+            FROM fresh
             UNION ALL
             SELECT journey_id, version_id, (entered_at AT TIME ZONE 'UTC')::date,
                    CASE WHEN state IN ('active', 'failed') THEN step ELSE '' END, state, -1 FROM gone

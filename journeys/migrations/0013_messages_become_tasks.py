@@ -5,31 +5,39 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('journeys', '0012_lighter_stories'),
-        ('profiles', '0012_webhooks'),
-        ('staff', '0005_answers_to_the_letter'),
+        ("journeys", "0012_lighter_stories"),
+        ("profiles", "0012_webhooks"),
+        ("staff", "0005_answers_to_the_letter"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='task',
-            name='details',
-            field=models.TextField(blank=True, db_default='', help_text='What is to be known beside.'),
+            model_name="task",
+            name="details",
+            field=models.TextField(blank=True, db_default="", help_text="What is to be known beside."),
         ),
         migrations.AddField(
-            model_name='task',
-            name='message',
-            field=models.UUIDField(editable=False, help_text='The message that it came as.', null=True, unique=True),
+            model_name="task",
+            name="message",
+            field=models.UUIDField(editable=False, help_text="The message that it came as.", null=True, unique=True),
         ),
         migrations.AlterField(
-            model_name='task',
-            name='enrollment',
-            field=models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='tasks', to='journeys.enrollment'),
+            model_name="task",
+            name="enrollment",
+            field=models.ForeignKey(
+                db_index=False,
+                null=True,
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="tasks",
+                to="journeys.enrollment",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='task',
-            constraint=models.CheckConstraint(condition=models.Q(('enrollment__isnull', False), ('message__isnull', False), _connector='OR'), name='tasks_come_from_somewhere'),
+            model_name="task",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("enrollment__isnull", False), ("message__isnull", False), _connector="OR"),
+                name="tasks_come_from_somewhere",
+            ),
         ),
     ]

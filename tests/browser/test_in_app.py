@@ -45,11 +45,11 @@ def serving() -> Iterator[Site]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             is_worker = self.path == "/cairn-worker.js"
-            content = (site.worker if is_worker else site.page).encode()
+            content = (shown.worker if is_worker else shown.page).encode()
             self.send_response(200)
             self.send_header("Content-Type", f"text/{'javascript' if is_worker else 'html'}; charset=utf-8")
-            if site.policy:
-                self.send_header("Content-Security-Policy", site.policy)
+            if shown.policy:
+                self.send_header("Content-Security-Policy", shown.policy)
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
             self.wfile.write(content)
@@ -59,11 +59,11 @@ def serving() -> Iterator[Site]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
-    site = Site(server.server_address[1])
+    shown = Site(server.server_address[1])
     thread = Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     try:
-        yield site
+        yield shown
     finally:
         server.shutdown()
         server.server_close()

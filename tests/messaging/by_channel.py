@@ -32,7 +32,7 @@ def topic_of(channel: str) -> Topic:
 
 def write(channel: str, now: datetime, **fields: Any) -> str:
     """A template for the channel; its slug."""
-    slug = fields.pop("slug", f"done-by-{channel.replace('_', '-')}")
+    slug: str = fields.pop("slug", f"done-by-{channel.replace('_', '-')}")
     topic = fields.pop("topic", None) or topic_of(channel).slug
     usual = {"name": "Done", "subject": "", "blocks": WORDS}
     templates.save(slug, channel=channel, topic=topic, now=now, **{**usual, **fields})

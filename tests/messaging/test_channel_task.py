@@ -9,6 +9,7 @@ from foundation.errors import Invalid
 from journeys import work
 from journeys.models import Task
 from messaging import wiring
+from messaging.duties import Duty
 from messaging.models import MessageState
 from profiles import erasing
 from profiles.models import Event, Profile
@@ -40,16 +41,16 @@ def test_a_message_to_a_team_is_a_task_of_theirs(ada: Profile, team: Team, now: 
 def test_it_is_one_task_however_often_it_is_tried(ada: Profile, now: datetime) -> None:
     message = by_channel.said(ada, "task", now, subject="Call", blocks=CALL)
     for _ in range(2):
-        assert work.give_message(work.Duty(message.id, "success", "Call", "", now))
+        assert work.give_message(Duty(message.id, "success", "Call", "", now))
     assert Task.objects.count() == 1
 
 
 def test_nobody_takes_what_is_for_no_team_or_about_nobody(ada: Profile, now: datetime) -> None:
     message = by_channel.queued(ada, "task", now, subject="Call", blocks=CALL)
-    assert not work.give_message(work.Duty(message.id, "none", "Call", "", now))
+    assert not work.give_message(Duty(message.id, "none", "Call", "", now))
     erasing.erase(ada, now=now)
-    assert not work.give_message(work.Duty(message.id, "success", "Call", "", now))
-    assert not work.give_message(work.Duty(uuid4(), "success", "Call", "", now))
+    assert not work.give_message(Duty(message.id, "success", "Call", "", now))
+    assert not work.give_message(Duty(uuid4(), "success", "Call", "", now))
     assert not Task.objects.exists()
 
 
