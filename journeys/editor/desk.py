@@ -15,7 +15,8 @@ from journeys import numbers
 from journeys.editor import flow, presence, revisions, words
 from journeys.editor.flow import Flow, Swap
 from journeys.editor.known import Known
-from journeys.editor.panels import Panel, panel
+from journeys.editor.opened import Panel
+from journeys.editor.panels import panel
 from journeys.editor.shape import Document
 from journeys.models import Journey, Revision
 

@@ -17,7 +17,7 @@ from journeys.editor import acts, presence, shape, words
 from journeys.editor.asked import Condition, sentence
 from journeys.editor.desk import Desk
 from journeys.editor.flow import step_kinds
-from journeys.editor.panels import Panel
+from journeys.editor.opened import Panel
 from journeys.editor.revisions import Overtaken
 from journeys.editor.shape import Gap
 from journeys.models import Journey
