@@ -141,18 +141,23 @@ def _woken(
 ) -> list[Traveller]:
     """Those who wait for something that was done now, or for a moment that hangs on a value that changed.
 
-    While their journey is paused, nobody is woken.
+    While their journey is paused, nobody is woken. While it carries its people over to a new version, they are made
+    due, so that they are asked once that is over: what was done is not told again.
     """
-    return [
+    called = [
         one
         for one in there
         if one.active
-        and one.journey_id in walk.live
+        and (one.journey_id in walk.live or one.journey_id in walk.carrying)
         and (
             any(_is_awaited(name, one.awaits) for name in done[one.profile_id])
             or (one.profile_id in values and _hangs_on(one, values[one.profile_id], walk))
         )
     ]
+    for one in called:
+        if one.journey_id in walk.carrying:
+            one.due_at, walk.moved[one.id] = walk.now, one
+    return [one for one in called if one.journey_id in walk.live]
 
 
 def _hangs_on(one: Traveller, values: frozenset[str], walk: Walk) -> bool:

@@ -38,7 +38,7 @@ class Journey(models.Model):
     )
     entered_up_to = models.UUIDField(null=True, blank=True, help_text="How far that is: the last person looked at.")
     queues_entries = models.BooleanField(
-        default=False, help_text="Whether who comes while it is paused enters after it."
+        default=False, db_default=False, help_text="Whether who comes while it is paused enters after it."
     )
     carrying = models.JSONField(
         null=True, help_text="What becomes of those on the way, of whom not all are where a new version wants them."

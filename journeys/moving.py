@@ -65,6 +65,7 @@ def move(slug: str, enrollments: Collection[UUID], *, step: str, reason: str = "
         program = walk.programs([one]).get(one.version_id)
         if program is None or step not in program.nodes:
             return f"The version that they are in has no step {shown(step)}."
+        one.passed = []
         walk.put(one, step, said)
         return ""
 
@@ -121,6 +122,8 @@ def _each(
         if not done:
             raise Conflict(why)
         walk.write()
+        if verb == "move":  # what they passed before the journey was changed is done again, too
+            Enrollment.objects.filter(id__in=[one.id for one in done]).exclude(passed=[]).update(passed=[])
         summary = f"Put {plural(len(done), 'person', 'people')} on the journey {journey.name} {what}."
         audit.record(
             verb,

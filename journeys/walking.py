@@ -87,6 +87,7 @@ class Walk:
     events: dict[tuple[str, int, int, str], list[Traveller]] = field(default_factory=dict)
     again: dict[tuple[str, int, int, str], list[Traveller]] = field(default_factory=dict)  # of whom was parked before
     called_off: dict[str, list[UUID]] = field(default_factory=dict)
+    carrying: frozenset[int] = frozenset()  # live journeys whose people are being carried over to a new version
     careful: bool = False  # steps are left to `engine.advance`, which survives what they do to a worker
     _programs: dict[int, Program] = field(default_factory=dict)
 
@@ -95,7 +96,8 @@ class Walk:
         rows = Journey.objects.annotate(still=Q(carrying__isnull=True))
         journeys = list(rows.values_list("id", "slug", "status", "still"))
         live = frozenset(id for id, _, status, still in journeys if status == Journey.Status.LIVE and still)
-        return cls(now, {id: slug for id, slug, *_ in journeys}, live)
+        carrying = frozenset(id for id, _, status, still in journeys if status == Journey.Status.LIVE and not still)
+        return cls(now, {id: slug for id, slug, *_ in journeys}, live, carrying=carrying)
 
     def programs(self, travellers: Iterable[Traveller]) -> dict[int, Program]:
         """The programs of the versions that these are in."""

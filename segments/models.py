@@ -48,7 +48,9 @@ class Segment(models.Model):
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL)
     success_metric = models.TextField(blank=True)
     marketing = models.BooleanField(
-        default=True, help_text="Whether it serves marketing, so that who objects to that is not in it."
+        default=True,
+        db_default=True,
+        help_text="Whether it serves marketing, so that who objects to that is not in it.",
     )
     status = models.CharField(max_length=10, choices=Status, default=Status.DRAFT)
     kind = models.CharField(max_length=10, choices=Kind, default=Kind.DYNAMIC)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import hypothesis
 import pytest
@@ -21,6 +22,14 @@ hypothesis.settings.register_profile("cairn", deadline=None)
 hypothesis.settings.load_profile("cairn")
 
 TEMPLATE = "cairn_template"
+
+
+@pytest.fixture(autouse=True)
+def _journal(settings: Any) -> None:
+    """Each test has a journal of erasures of its own, as it has a database of its own."""
+    settings.ERASURE_JOURNAL = Path(os.environ["CAIRN_HOME"]) / f"erasures-{uuid4()}.jsonl"
+
+
 _SERVER = pytest.StashKey[postgres.Server]()
 
 

@@ -24,7 +24,9 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="journey",
             name="queues_entries",
-            field=models.BooleanField(default=False, help_text="Whether who comes while it is paused enters after it."),
+            field=models.BooleanField(
+                default=False, db_default=False, help_text="Whether who comes while it is paused enters after it."
+            ),
         ),
         migrations.AlterField(
             model_name="enrollment",

@@ -28,8 +28,8 @@ ON CONFLICT DO NOTHING;
 -- name: first
 -- The calls that others with these keys rely on, held so that what becomes of them cannot be missed.
 SELECT c.id FROM journeys_call c
-JOIN journeys_enrollment e ON e.id = ANY(%(enrollments)s::uuid[]) AND e.journey_id = c.journey_id
-WHERE c.step = %(step)s AND c.key = ANY(%(keys)s::text[]) AND c.same_as IS NULL
+WHERE c.journey_id IN (SELECT journey_id FROM journeys_enrollment WHERE id = ANY(%(enrollments)s::uuid[]))
+  AND c.step = %(step)s AND c.key = ANY(%(keys)s::text[]) AND c.same_as IS NULL
   AND c.state IN ('queued', 'calling', 'done')
 ORDER BY c.id
 FOR SHARE OF c;

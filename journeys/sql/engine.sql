@@ -52,12 +52,12 @@ ORDER BY e.id
 FOR UPDATE OF e;
 
 -- name: lock_these
--- These enrollments of a journey, held in order of id.
+-- These enrollments of a journey, held in the order in which the engine holds them: those on the way first, by id.
 SELECT e.id, e.journey_id, e.version_id, e.profile_id, e.step, e.state, e.due_at, e.awaits, e.entered_at,
        e.step_entered_at, e.context, e.passed, e.attempts, e.converted_at
 FROM journeys_enrollment e
 WHERE e.id = ANY(%(enrollments)s::uuid[]) AND e.journey_id = %(journey)s
-ORDER BY e.id
+ORDER BY e.state <> 'active', e.id
 FOR UPDATE OF e;
 
 -- name: may_still_convert

@@ -47,14 +47,17 @@ class BroadcastFields(Fields):
     paused_at = serializers.DateTimeField(read_only=True, allow_null=True)
     ended_at = serializers.DateTimeField(read_only=True, allow_null=True)
 
+    def to_representation(self, row: Broadcast) -> dict[str, Any]:
+        self._progress = running.progress(row)
+        return super().to_representation(row)
+
     def get_waiting(self, row: Broadcast) -> int:
-        return running.progress(row).waiting
+        return self._progress.waiting
 
     @extend_schema_field(CountFields(many=True))
     def get_counts(self, row: Broadcast) -> list[dict[str, Any]]:
         return [
-            {"state": state, "guardrail": guardrail, "messages": n}
-            for state, guardrail, n in running.progress(row).counts
+            {"state": state, "guardrail": guardrail, "messages": n} for state, guardrail, n in self._progress.counts
         ]
 
 

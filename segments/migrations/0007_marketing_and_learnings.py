@@ -14,7 +14,9 @@ class Migration(migrations.Migration):
             model_name="segment",
             name="marketing",
             field=models.BooleanField(
-                default=True, help_text="Whether it serves marketing, so that who objects to that is not in it."
+                default=True,
+                db_default=True,
+                help_text="Whether it serves marketing, so that who objects to that is not in it.",
             ),
         ),
         migrations.AlterField(

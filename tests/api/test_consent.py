@@ -42,7 +42,7 @@ def put(api: APIClient, external_id: str = "ada", **body: Any) -> Any:
 def test_a_topic_is_made_read_changed_and_archived(api: APIClient, db: None) -> None:
     made = api.post("/api/v1/topics/", NEWS)
     assert made.status_code == 201
-    assert made.json() == NEWS | {"archived": False, "double_opt_in": False}
+    assert made.json() == NEWS | {"archived": False, "double_opt_in": False, "min_age": None, "valid_months": None}
     assert api.get("/api/v1/topics/news/").json() == made.json()
     assert api.patch("/api/v1/topics/news/", {"name": "News", "reason": "shorter"}).json()["name"] == "News"
     assert api.put("/api/v1/topics/news/", NEWS).json()["name"] == "Product news"
@@ -91,7 +91,8 @@ def test_consent_is_put_and_read(api: APIClient, ada: Profile, news: Topic) -> N
     proof = evidence()
     response = put(api, state="granted", evidence=proof)
     assert response.status_code == 200
-    assert {**response.json(), "since": ""} == {"topic": "news", "channel": "email", "state": "granted", "since": ""}
+    said = {"topic": "news", "channel": "email", "state": "granted", "since": "", "expires_at": None}
+    assert {**response.json(), "since": ""} == said
     assert api.get("/api/v1/profiles/ada/consent/").json()["results"] == [response.json()]
     row = ConsentRecord.objects.get()
     assert (row.source, row.actor, row.locale) == ("api", "key:Website", "en")
