@@ -181,3 +181,30 @@ def test_a_program_reads_the_plan_and_publishes_with_it(stage: Stage, cast: dict
     assert api.post(home, {"plan": [{"step": "second", "do": "exit"}]}).status_code == 200
     assert where(stage, cast["second"])[2] == "exited"
     assert api.get("/api/v1/journeys/nowhere/publish/plan/").status_code == 404
+
+
+def test_what_is_done_while_many_are_carried_over_is_not_forgotten(
+    stage: Stage, person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(following, "AT_ONCE", 1)
+    awaited = {
+        "key": "pays", "kind": "wait_for", "timeout": {"after": {"days": 14}, "key": "never", "steps": []},
+        "arms": [{"key": "paid", "name": "paid", "steps": [send("thanks")]}],
+    }  # fmt: skip
+    stage.journey(awaited)
+    people = [person(f"p{n}") for n in range(3)]
+    for one in people:
+        stage.does(one, "signed_up")
+    stage.rest()
+    stage.journey(awaited, send("bye", "nudge"), publish=False)
+    publishing.publish("onboarding", now=stage.now)
+    assert Journey.objects.get().carrying is not None
+    stage.now += timedelta(minutes=1)
+    stage.does(people[0], "paid")
+    engine.react(stage.now)
+    assert stage.enrollment(people[0]).step == "pays"
+    stage.rest()
+    assert Journey.objects.get().carrying is None
+    arms = Transition.objects.filter(step="pays", enrollment__profile=people[0]).exclude(arm="")
+    assert [one.arm for one in arms] == ["paid"]
+    assert stage.enrollment(people[1]).step == "pays"
