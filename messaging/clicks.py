@@ -21,12 +21,16 @@ from profiles import ingest
 
 _BATCH = 200
 
+_MOST = 50  # of one link that are kept: whoever has its address may follow it for ever
+
 
 def record(link: Link, *, method: str, agent: str, now: datetime) -> None:
     """Keeps that a link was followed, if the person still agrees to that."""
     message = link.message
     asked = (message.profile_id, message.channel)
     if message.profile_id is None or asked not in tracking.agreed([(message.profile_id, message.channel)]):
+        return
+    if Hit.objects.filter(link=link)[:_MOST].count() == _MOST:
         return
     Hit.objects.create(link=link, at=now, method=method[:10], agent=agent.replace("\0", "")[:300])
     wake.wake("messaging.clicks")

@@ -18,9 +18,15 @@ from consent import tokens
 from foundation.errors import Invalid
 from messaging.models import Message, TemplateVersion
 from profiles import ingest
+from profiles.models import Event
 
 LONGEST = 2_000
 """Characters of a comment that are kept."""
+
+MOST = 20
+"""Answers to one message that count: whoever has its link may send as many as they like."""
+
+_GIVEN = "$feedback_given"
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +123,11 @@ def give(message: Message, question: Mapping[str, Any], *, score: str, comment: 
         raise Invalid.at("score", "Choose a number first.")
     if message.profile_id is None:
         return
+    answers = Event.objects.filter(
+        profile_id=message.profile_id, type__name=_GIVEN, properties__message=str(message.id)
+    )
+    if answers[:MOST].count() == MOST:
+        return
     text = comment.replace("\0", "").strip()[:LONGEST]
     name = name_of(question["question"])
     properties = {
@@ -135,4 +146,4 @@ def give(message: Message, question: Mapping[str, Any], *, score: str, comment: 
     answer = hashlib.sha256(f"{score}:{text}".encode("utf-8", "surrogatepass")).hexdigest()[:16]
     key = f"$feedback:{message.id}:{name}:{answer}"
     with transaction.atomic():
-        ingest.emit([ingest.Ours(message.profile_id, "$feedback_given", properties, now, key)], now=now)
+        ingest.emit([ingest.Ours(message.profile_id, _GIVEN, properties, now, key)], now=now)

@@ -29,7 +29,9 @@ ENOUGH = 5
 """Failures in a row that shut a lane."""
 
 _FIRST, _LONGEST = timedelta(seconds=30), timedelta(hours=1)  # that it stays shut, at first and at most
-_A_TRY = timedelta(seconds=30)  # that the one message takes which tries whether a shut lane is open again
+_A_TRY = timedelta(
+    seconds=20
+)  # less than the first: that the one message takes which tries whether a shut lane is open again
 _BURST = timedelta(seconds=1)  # that a pace may be ahead of itself: loops come round once a second
 _MOST_DAYS = 60
 _sql = statements("messaging", "lanes")
@@ -88,7 +90,9 @@ def learn(letters: Sequence[Letter], results: Mapping[UUID, Outcome | object], n
     for letter in letters:
         outcome = results.get(letter.id)
         whole, *place = ways(letter.channel, letter.address, letter.urgent)
-        about = outcome.about if isinstance(outcome, Later | Returned) else About.CHANNEL
+        about = outcome.about if isinstance(outcome, Later | Returned | InDoubt) else About.CHANNEL
+        if isinstance(outcome, InDoubt) and about == About.MESSAGE:
+            continue  # where it went says nothing of the way there: neither that it is shut nor that it is open
         if isinstance(outcome, Accepted) or about == About.MESSAGE:
             for way in (whole, *place):
                 failures.pop(way, None)
@@ -112,7 +116,7 @@ def trouble(channel: str, place: str, *, reason: str, now: datetime) -> None:
 def _count(troubles: Sequence[tuple[Way, int, str]], now: datetime) -> None:
     if troubles:
         rows = [{**way._asdict(), "failures": number, "reason": reason} for way, number, reason in troubles]
-        limits = {"enough": ENOUGH, "first": _FIRST, "longest": _LONGEST}
+        limits = {"enough": ENOUGH, "first": _FIRST, "longest": _LONGEST, "a_try": _A_TRY}
         _sql.run("trouble", {"troubles": as_json(rows), "now": now, **limits})
 
 

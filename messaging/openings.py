@@ -22,6 +22,7 @@ PICTURE = (
 """One clear point: 43 bytes, the same for every question."""
 
 _BATCH = 200
+_MOST = 50  # of one message that are kept: whoever has its address may fetch the picture for ever
 
 
 def record(id: UUID, *, method: str, agent: str, now: datetime) -> None:
@@ -30,6 +31,8 @@ def record(id: UUID, *, method: str, agent: str, now: datetime) -> None:
     if message is None or message.profile_id is None:
         return
     if not tracking.agreed([(message.profile_id, message.channel)]):
+        return
+    if Opening.objects.filter(message=message)[:_MOST].count() == _MOST:
         return
     Opening.objects.create(message=message, at=now, method=method[:10], agent=agent.replace("\0", "")[:300])
     wake.wake("messaging.clicks")

@@ -8,6 +8,8 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import reduce
+from operator import or_
 from uuid import UUID
 
 from django.db import InterfaceError, OperationalError, transaction
@@ -280,21 +282,23 @@ def _mind_the_way(reports: Iterable[Report], now: datetime) -> None:
         and one.meaning in (Meaning.SENDER, Meaning.SLOWED)
         and _when(one) > now - _LATELY
     ]
-    channels = {one.message.channel: CHANNELS.get(one.message.channel) for one in against_us if one.message}
+    ways: dict[tuple[str, str], list[Report]] = {}
     for one in against_us:
-        channel = channels.get(one.message.channel) if one.message else None
-        if one.message is None or channel is None:
-            continue
-        place = channel().place(one.message.address)
-        domain = one.message.address.rpartition("@")[2]
-        others = Report.objects.filter(
+        channel = CHANNELS.get(one.message.channel) if one.message else None
+        if one.message is not None and channel is not None:
+            ways.setdefault((one.message.channel, channel().place(one.message.address)), []).append(one)
+    for (name, place), theirs in ways.items():
+        messages = {one.message.id for one in theirs if one.message}
+        domains = {one.message.address.rpartition("@")[2] for one in theirs if one.message}
+        before = Report.objects.filter(
+            reduce(or_, (Q(message__address__iendswith=f"@{domain}") for domain in sorted(domains))),
             meaning__in=(Meaning.SENDER, Meaning.SLOWED),
             state=Report.State.APPLIED,
             received_at__gt=now - _LATELY,
-            message__address__iendswith=f"@{domain}",
         )
-        if others.exclude(message=one.message).values("message").distinct().count() + 1 >= _ENOUGH:
-            lanes.trouble(one.message.channel, place, reason=f"{one.said[:300].rstrip('.')}.", now=now)
+        others = before.exclude(message__in=messages).values("message").distinct().count()
+        if others + len(messages) >= _ENOUGH:
+            lanes.trouble(name, place, reason=f"{theirs[-1].said[:300].rstrip('.')}.", now=now)
 
 
 def _take_back(reports: Iterable[Report], owners: Mapping[UUID, UUID], now: datetime) -> None:

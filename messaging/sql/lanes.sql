@@ -17,7 +17,7 @@ WHERE id = %(id)s AND shut_until <= %(now)s
 RETURNING id;
 
 -- name: trouble
--- Counts failures in a row; from so many on the lane is shut, for longer each time.
+-- Counts failures in a row; from so many on the lane is shut, for longer each time. What comes while it is shut, but for its one try, adds nothing.
 INSERT INTO messaging_lane AS l (channel, place, urgent, sent, failures, times_shut, shut_until, reason)
 SELECT v.channel, v.place, v.urgent, 0, v.failures, (v.failures >= %(enough)s)::int,
     CASE WHEN v.failures >= %(enough)s THEN %(now)s::timestamptz + %(first)s::interval END, v.reason
@@ -26,9 +26,13 @@ ORDER BY v.channel, v.place, v.urgent
 ON CONFLICT (channel, place, urgent) DO UPDATE SET
     failures = l.failures + excluded.failures,
     reason = excluded.reason,
-    times_shut = l.times_shut + (l.failures + excluded.failures >= %(enough)s)::int,
+    times_shut = l.times_shut + (
+        l.failures + excluded.failures >= %(enough)s
+        AND coalesce(l.shut_until <= %(now)s::timestamptz + %(a_try)s::interval, true)
+    )::int,
     shut_until = CASE
         WHEN l.failures + excluded.failures >= %(enough)s
+            AND coalesce(l.shut_until <= %(now)s::timestamptz + %(a_try)s::interval, true)
         THEN %(now)s::timestamptz + least(%(first)s::interval * power(2, least(l.times_shut, 20)), %(longest)s::interval)
         ELSE l.shut_until END;
 

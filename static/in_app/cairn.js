@@ -62,7 +62,11 @@
 
   const refresh = async () => {
     if (!root || document.visibilityState === "hidden") return;
-    try { state = await ask("messages/"); } catch { return; }
+    const mine = who;
+    let got;
+    try { got = await ask("messages/"); } catch { return; }
+    if (mine !== who) return; // somebody else came meanwhile, whom this is not for
+    state = got;
     if (root) { draw(); interrupt(); tell("messages", { unread: state.unread }); }
   };
 

@@ -108,3 +108,10 @@ def test_a_link_to_nothing_is_not_found_and_one_of_a_test_changes_nothing(
 def test_a_question_is_the_same_for_everybody(write: Callable[..., Template]) -> None:
     with pytest.raises(Exception, match="plain words, the same for everybody"):
         write(blocks=[{"kind": "feedback", "question": "How was it, {{ profile.first_name }}?"}])
+
+
+def test_a_link_that_is_passed_on_cannot_fill_the_house(asked: Message, client: Client) -> None:
+    path = _path(asked, "How was it?")
+    for n in range(feedback.MOST + 5):
+        assert client.post(path, {"score": "3", "comment": f"Answer {n}"}).status_code == 200
+    assert Event.objects.filter(type__name="$feedback_given").count() == feedback.MOST

@@ -220,3 +220,13 @@ def test_em_09_no_second_and_no_minute_sees_more_than_the_pace(
         for length in (1, 10, 60):
             within = [one for one in went if begin <= one < begin + timedelta(seconds=length)]
             assert len(within) <= per_minute * (length + 1) / 60 + 1
+
+
+def test_what_comes_while_a_way_is_shut_does_not_shut_it_for_longer(db: None, now: datetime) -> None:
+    for second in range(5):
+        lanes.trouble("email", "gmail.com", reason="Blocked.", now=now + second * SECOND)
+    lane = Lane.objects.get()
+    assert (lane.times_shut, lane.shut_until) == (1, now + timedelta(seconds=30))
+    lanes.trouble("email", "gmail.com", reason="Blocked.", now=now + timedelta(seconds=31))
+    lane.refresh_from_db()
+    assert (lane.times_shut, lane.shut_until) == (2, now + timedelta(seconds=31 + 60))
