@@ -86,6 +86,7 @@ class InDoubt:
     """Nobody knows: the tie was cut when all was said and nothing was answered."""
 
     reason: str
+    about: About = About.CHANNEL
 
 
 Outcome = Accepted | Later | Returned | InDoubt

@@ -124,10 +124,11 @@ def _is_point(value: object) -> bool:
     if not isinstance(value, str) or len(value) > 100:
         return False
     try:
-        ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), _bytes(value))
+        point = _bytes(value)
+        ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), point)
     except ValueError:
         return False
-    return True
+    return len(point) == 65 and point[0] == 4  # uncompressed, as RFC 8291 has it
 
 
 def _is_long(value: object, length: int) -> bool:

@@ -1,7 +1,9 @@
 """Notifications of the browser, also while the site is closed: encrypted for it, and signed by us (RFC 8291, 8292)."""
 
 import json
+import logging
 import re
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from urllib.parse import urlsplit
@@ -17,6 +19,7 @@ from foundation.outgoing import Result
 from messaging import brands, push, wiring
 from messaging.delivery import (
     CHANNELS,
+    About,
     Accepted,
     Channel,
     Form,
@@ -32,6 +35,8 @@ from messaging.delivery import (
 from messaging.models import PushSubscription
 from profiles.models import Profile
 
+log = logging.getLogger(__name__)
+_PATIENCE = 15.0  # seconds that all browsers of a person may take, whatever their makers do
 _LASTS = 24 * 3_600  # seconds that its maker keeps it for a browser that is not there
 _LINK = re.compile(r"https?://[^\s<>\"']+")
 _LONGEST_URL = 1_000  # all of it is at most 4,096 bytes, encrypted
@@ -78,9 +83,9 @@ class _PushLine(Line):
         self._key, self._contact = key, contact
 
     def send(self, letter: Letter) -> Outcome:
-        """To all of their browsers; it was taken if one took it. Those that are gone are forgotten."""
-        browsers = push.of(letter.address)
-        outcomes = [self._to(browser, letter) for browser in browsers]
+        """To all of their browsers, while the time lasts; it was taken if one took it. The gone are forgotten."""
+        ends_at = time.monotonic() + _PATIENCE
+        outcomes = [self._within(ends_at, browser, letter) for browser in push.of(letter.address)]
         order = (Accepted, InDoubt, Later, Returned)
         return min(
             outcomes,
@@ -88,9 +93,23 @@ class _PushLine(Line):
             default=Returned("No browser of theirs lets us notify it any more."),
         )
 
-    def _to(self, browser: PushSubscription, letter: Letter) -> Outcome:
-        subscription = {"endpoint": browser.endpoint, "keys": {"p256dh": browser.p256dh, "auth": browser.auth}}
-        sealed: bytes = WebPusher(subscription).encode(_said(letter))["body"]
+    def _within(self, ends_at: float, browser: PushSubscription, letter: Letter) -> Outcome:
+        """To one of them; whatever is wrong with it, those behind it have their turn."""
+        left = ends_at - time.monotonic()
+        if left <= 0:
+            return Later("Their other browsers took all the time that there was.")
+        try:
+            sealed = _sealed(browser, letter)
+        except Exception:
+            log.exception("message %s cannot be encrypted for a browser", letter.id)
+            return Returned("It cannot be encrypted for the browser.")
+        try:
+            return self._to(browser, letter, sealed, min(outgoing.TIMEOUT, left))
+        except Exception as error:
+            log.exception("handing message %s to a browser failed in a way that nobody foresaw", letter.id)
+            return InDoubt(f"Nobody knows how far handing it over got ({type(error).__name__}).", About.MESSAGE)
+
+    def _to(self, browser: PushSubscription, letter: Letter, sealed: bytes, timeout: float) -> Outcome:
         at = clock.wall()
         headers = {
             **self._key.sign(self._claims(browser.endpoint, int(at.timestamp()))),
@@ -101,7 +120,7 @@ class _PushLine(Line):
             # One of ours that was not shown yet is taken the place of by its repetition.
             "Topic": letter.id.hex,
         }
-        found = outgoing.post(browser.endpoint, sealed, headers=headers, now=at)
+        found = outgoing.post(browser.endpoint, sealed, headers=headers, now=at, timeout=timeout)
         if found.status in _GONE:
             browser.delete()
             return Returned("The browser lets us notify it no more.")
@@ -111,7 +130,8 @@ class _PushLine(Line):
             case Result.LATER:
                 return Later(f"The browser's maker did not take it. {found.reason}")
             case Result.IN_DOUBT:
-                return InDoubt(f"It was handed to the browser's maker. {found.reason}")
+                # Whoever registers a browser names the endpoint: it must not count against everybody's channel.
+                return InDoubt(f"It was handed to the browser's maker. {found.reason}", About.MESSAGE)
             case Result.REFUSED:
                 return Returned(f"The browser's maker refused it. {found.reason}")
 
@@ -119,6 +139,13 @@ class _PushLine(Line):
         parts = urlsplit(endpoint)
         audience = f"{parts.scheme}://{parts.netloc}"
         return {"aud": audience, "exp": now + 12 * 3_600, "sub": f"mailto:{self._contact}"}
+
+
+def _sealed(browser: PushSubscription, letter: Letter) -> bytes:
+    """What it says, for that browser alone to read."""
+    subscription = {"endpoint": browser.endpoint, "keys": {"p256dh": browser.p256dh, "auth": browser.auth}}
+    sealed: bytes = WebPusher(subscription).encode(_said(letter))["body"]
+    return sealed
 
 
 def _said(letter: Letter) -> bytes:

@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -16,8 +17,9 @@ from django.test import Client
 from py_vapid import Vapid02
 
 from messaging import push, wiring
+from messaging.channels import web_push
 from messaging.inapp import identity
-from messaging.models import MessageState, PushSubscription
+from messaging.models import Lane, MessageState, PushSubscription
 from profiles import erasing
 from profiles.models import Profile
 from tests.messaging import by_channel
@@ -29,6 +31,13 @@ WORDS = [{"kind": "text", "text": "Your report is ready, ада: https://example
 
 def text(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).decode().rstrip("=")
+
+
+COMPRESSED = text(
+    ec.derive_private_key(7, ec.SECP256R1())
+    .public_key()
+    .public_bytes(serialization.Encoding.X962, serialization.PublicFormat.CompressedPoint)
+)
 
 
 @dataclass
@@ -153,6 +162,46 @@ def test_what_the_maker_answers_decides(
     assert by_channel.said(ada, "web_push", now, subject="Ready").state == state
 
 
+def test_browsers_that_never_answer_take_the_time_of_one_letter_and_no_more(
+    ada: Profile, maker: Receiver, ask: Callable[..., Any], now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    over = threading.Event()
+
+    def silent(came: Received) -> tuple[int, dict[str, str], bytes]:
+        over.wait(30)
+        return 201, {}, b""
+
+    for n in range(3):
+        ask("ada", body=Browser(f"http://{maker.host}/push/{n}").as_json())
+    monkeypatch.setattr(web_push, "_PATIENCE", 0.5)
+    maker.answers = silent
+    message = by_channel.said(ada, "web_push", now, subject="Ready")
+    over.set()
+    assert message.state in (MessageState.UNKNOWN, MessageState.DEFERRED)
+    assert len(maker.received) <= 1
+
+
+def test_a_browser_with_keys_that_are_none_keeps_nothing_from_the_others(
+    ada: Profile, maker: Receiver, ask: Callable[..., Any], now: datetime
+) -> None:
+    good, bad = Browser(f"http://{maker.host}/push/good"), Browser(f"http://{maker.host}/push/bad")
+    for each in (good, bad):
+        ask("ada", body=each.as_json())
+    PushSubscription.objects.filter(endpoint=bad.endpoint).update(p256dh="AAAA")
+    assert by_channel.said(ada, "web_push", now, subject="Ready").state == MessageState.SENT
+    assert [came.path for came in maker.received] == ["/push/good"]
+
+
+def test_fm_36_endpoints_that_somebody_made_up_shut_the_channel_for_nobody(
+    ada: Profile, browser: Browser, maker: Receiver, ask: Callable[..., Any], now: datetime
+) -> None:
+    ask("ada", body=browser.as_json())
+    maker.says(502)
+    message = by_channel.said(ada, "web_push", now, subject="Ready")
+    assert message.state == MessageState.UNKNOWN
+    assert not Lane.objects.filter(failures__gt=0).exists()
+
+
 def test_a_browser_belongs_to_whoever_is_signed_in_there_last_and_can_be_taken_back(
     ada: Profile, ben: Profile, browser: Browser, ask: Callable[..., Any]
 ) -> None:
@@ -177,6 +226,7 @@ def test_nobody_has_browsers_without_end(ada: Profile, maker: Receiver, ask: Cal
         ({"keys": None}, "keys.p256dh"),
         ({"keys": {"p256dh": text(b"\x04" + bytes(64)), "auth": text(bytes(16))}}, "keys.p256dh"),
         ({"keys": {"p256dh": "!", "auth": "!"}}, "keys.auth"),
+        ({"keys": {"p256dh": COMPRESSED, "auth": text(bytes(16))}}, "keys.p256dh"),
     ],
 )
 def test_ss_01_what_is_no_subscription_is_refused_with_a_sentence(
