@@ -22,7 +22,7 @@ from enum import StrEnum
 from functools import lru_cache
 from hashlib import sha256
 from http.client import HTTPException, HTTPResponse
-from typing import Any, cast
+from typing import Any, Self, cast
 
 import certifi
 from django.conf import settings
@@ -56,6 +56,11 @@ class Outcome:
     """At most 64 KB of the answer."""
     retry_after: timedelta | None = None
     """How long the receiver wants to be left alone, at most a day."""
+
+    @classmethod
+    def unforeseen(cls, error: Exception) -> Self:
+        """What is known of a call that failed on our side: nothing."""
+        return cls(Result.IN_DOUBT, f"Calling failed in a way that nobody foresaw ({type(error).__name__}).")
 
     @property
     def done(self) -> bool:
@@ -186,9 +191,9 @@ def _retry_after(value: str | None, now: datetime) -> timedelta | None:
     else:
         try:
             at = parsedate_to_datetime(value)
-        except (ValueError, IndexError):
+            wait = (at if at.tzinfo else at.replace(tzinfo=UTC)) - now
+        except (ValueError, IndexError, OverflowError, TypeError):
             return None
-        wait = (at if at.tzinfo else at.replace(tzinfo=UTC)) - now
     return min(max(wait, timedelta()), _LONGEST_WAIT)
 
 

@@ -5,6 +5,7 @@ and one that comes late writes nothing. Receivers tell repeated calls by `webhoo
 """
 
 import json
+import logging
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -25,6 +26,7 @@ from foundation.wake import wake
 from journeys.models import Call
 from profiles import ingest
 
+log = logging.getLogger(__name__)
 ANSWERED = "$webhook_answered"
 BACKOFF = tuple(timedelta(seconds=s) for s in (5, 30, 120, 600, 1800, 3600, 7200, 14_400, 21_600, 28_800))
 """How long a call that was not taken is left alone, each time; after the last one always so long."""
@@ -182,9 +184,13 @@ def _make(claimed: Sequence[Claimed], now: datetime) -> None:
     secrets = outgoing.secrets()
 
     def send(one: Claimed) -> Outcome:
-        body = one.body.encode()
-        signed = outgoing.sign_headers(secrets, one.webhook_id, real, body)
-        return outgoing.post(one.url, body, headers={"Content-Type": "application/json", **signed}, now=now)
+        try:
+            body = one.body.encode()
+            signed = outgoing.sign_headers(secrets, one.webhook_id, real, body)
+            return outgoing.post(one.url, body, headers={"Content-Type": "application/json", **signed}, now=now)
+        except Exception as error:  # the others of the claim are made none the less
+            log.exception("call %s failed in a way that nobody foresaw", one.id)
+            return Outcome.unforeseen(error)
 
     with ThreadPoolExecutor(min(THREADS, len(claimed)), "calls") as threads:
         for one, outcome in zip(claimed, threads.map(send, claimed), strict=True):

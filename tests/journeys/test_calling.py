@@ -1,6 +1,7 @@
 """Webhooks of journeys: sent once a person, signed, tried until taken, survived by whoever waits for them."""
 
 import json
+import socket
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
@@ -180,6 +181,28 @@ def test_one_slow_host_does_not_hold_up_another(
         claimed = calling._claim(stage.now)
         assert len(claimed) == calling.TO_ONE_HOST + 1
         assert sum(one.url == other.url for one in claimed) == 1
+
+
+def test_a_call_that_fails_in_a_way_that_nobody_foresaw_ends_alone(
+    stage: Stage, hook: Any, receiver: Receiver, person: People, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.OUTGOING_HOSTS = [receiver.host, "127.0.0.2:9"]
+    connect = socket.create_connection
+
+    def fail(address: Any, **options: Any) -> socket.socket:
+        if address[1] == 9:
+            raise RuntimeError("the library has a fault")
+        return connect(address, **options)
+
+    monkeypatch.setattr(socket, "create_connection", fail)
+    stage.journey(hook(url="http://127.0.0.2:9/"), wait("rest"))
+    stage.journey(hook(), wait("rest"), slug="beside")
+    stage.does(person("ada"), "signed_up")
+    settle(stage)
+    assert dict(Call.objects.values_list("state", "reason")) == {
+        "done": "Answered 200.",
+        "queued": "Calling failed in a way that nobody foresaw (RuntimeError).",
+    }
 
 
 def test_a_worker_that_comes_late_writes_nothing(stage: Stage, hook: Any, receiver: Receiver, ada: Profile) -> None:

@@ -1,11 +1,13 @@
 """Webhooks: told with their cause, signed, tried until they are taken, and once an endpoint."""
 
 import json
+import socket
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 from rest_framework.test import APIClient
 
 from foundation import clock, outgoing
@@ -82,6 +84,45 @@ def test_a_worker_that_dies_while_it_tells_leaves_it_to_another(receiver: Receiv
     assert telling.tick(now + timedelta(seconds=30)) == 0
     assert telling.tick(now + timedelta(minutes=2)) == 1
     assert len(receiver.received) == 1
+
+
+def test_one_worker_at_a_time_tells_and_takes_what_is_due_longest(receiver: Receiver, now: datetime) -> None:
+    endpoints.save(url=receiver.url, now=now)
+    for n in range(telling._BATCH + 2):
+        telling.tell("profile.erased", {"id": str(n)}, now=now - timedelta(seconds=n))
+    other = connection.copy()
+    try:
+        with other.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_lock(hashtext('profiles.telling'))")
+            assert telling.tick(now) == 0
+            cursor.execute("SELECT pg_advisory_unlock(hashtext('profiles.telling'))")
+    finally:
+        other.close()
+    first = {json.loads(one.body)["data"]["id"] for one in telling._claim(now)}
+    assert first == {str(n) for n in range(2, telling._BATCH + 2)}
+    assert telling.tick(now) == 2
+
+
+def test_a_delivery_that_fails_in_a_way_that_nobody_foresaw_ends_alone(
+    receiver: Receiver, now: datetime, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.OUTGOING_HOSTS = [receiver.host, "127.0.0.2:9"]
+    connect = socket.create_connection
+
+    def fail(address: Any, **options: Any) -> socket.socket:
+        if address[1] == 9:
+            raise RuntimeError("the library has a fault")
+        return connect(address, **options)
+
+    monkeypatch.setattr(socket, "create_connection", fail)
+    for url in ("http://127.0.0.2:9/", receiver.url):
+        endpoints.save(url=url, now=now)
+    telling.tell("profile.erased", {"id": "1"}, now=now)
+    assert telling.tick(now) == 2
+    assert set(Delivery.objects.values_list("state", "reason")) == {
+        ("done", "Answered 200."),
+        ("waiting", "Calling failed in a way that nobody foresaw (RuntimeError)."),
+    }
 
 
 @pytest.mark.parametrize("url", ["", "http://example.com/", "https://user:x@example.com/", "https://example.com:9/", 7])
