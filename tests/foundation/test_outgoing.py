@@ -159,6 +159,8 @@ def test_the_status_says_whether_it_may_be_sent_again(receiver: Receiver, status
         ("Tue, 24 Nov 2026 09:00:00 GMT", timedelta()),
         ("99999999", timedelta(days=1)),
         ("soon", None),
+        ("Tue, 24 Nov 99999999999999999999 10:05:00 GMT", None),
+        ("Tue, 24 Nov 2026 10:05:00 +99999999999999999999", None),
     ],
 )
 def test_a_receiver_says_how_long_it_wants_to_be_left_alone(
