@@ -29,9 +29,7 @@ ENOUGH = 5
 """Failures in a row that shut a lane."""
 
 _FIRST, _LONGEST = timedelta(seconds=30), timedelta(hours=1)  # that it stays shut, at first and at most
-_A_TRY = timedelta(
-    seconds=20
-)  # less than the first: that the one message takes which tries whether a shut lane is open again
+_A_TRY = timedelta(seconds=20)  # less than the first: for the one message that tries whether a shut lane is open
 _BURST = timedelta(seconds=1)  # that a pace may be ahead of itself: loops come round once a second
 _MOST_DAYS = 60
 _sql = statements("messaging", "lanes")
