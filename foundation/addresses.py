@@ -64,6 +64,8 @@ def read(url: object) -> Place:
         parts = urlsplit(url)
         port, host = parts.port, parts.hostname or ""
         name = host if ":" in host else host.encode("idna").decode()
+        path = quote(parts.path or "/", safe="/%:@!$&'()*+,;=~-._")
+        query = quote(parts.query, safe="/%:@!$&'()*+,;=~-._?")
     except (ValueError, UnicodeError):
         raise Unfit("must be an address such as https://example.com/hook") from None
     if parts.scheme not in _PORTS or not name or len(name) > 253:
@@ -74,7 +76,6 @@ def read(url: object) -> Place:
     trusted = bool({name, f"{name}:{port}"} & {host.lower() for host in settings.OUTGOING_HOSTS})
     if not trusted:
         _check_way(parts.scheme, port)
-    path, query = quote(parts.path or "/", safe="/%:@!$&'()*+,;=~-._"), quote(parts.query, safe="/%:@!$&'()*+,;=~-._?")
     return Place(parts.scheme, name, port, f"{path}?{query}" if query else path, trusted)
 
 

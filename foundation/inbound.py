@@ -29,8 +29,19 @@ MOST_BYTES = 10_000_000
 _MOST_READ = 1_000_000
 """What of a large mail is parsed: what reports and requests say stands at the beginning."""
 _MOST_PARTS, _DEEPEST = 100, 10
-# compat32 takes whatever comes and raises nothing; headers are decoded where they are read.
-_PARSER = BytesParser(policy=policy.compat32)
+_LONGEST_HEADER = 10_000
+"""Characters of a header that are looked at: what reads headers needs the square of their length."""
+
+
+class _Cut(policy.Compat32):
+    """It takes whatever comes and raises nothing; headers are decoded where they are read."""
+
+    def header_source_parse(self, sourcelines: list[str]) -> tuple[str, str]:
+        name, value = super().header_source_parse(sourcelines)
+        return name, value[:_LONGEST_HEADER]
+
+
+_PARSER = BytesParser(policy=_Cut())
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +102,7 @@ def header(part: Message, name: str) -> str:
         text = str(made[name if name.lower() == "subject" else "X-Any"])
     except (ValueError, LookupError, AttributeError, IndexError, TypeError):
         text = str(found)
-    return " ".join(text.replace("\0", "").split())
+    return " ".join(storable(text).split())
 
 
 def text_of(part: Message, most: int = 100_000) -> str:
@@ -101,9 +112,14 @@ def text_of(part: Message, most: int = 100_000) -> str:
         content = str(part.get_payload() or "").encode("utf-8", "surrogateescape")
     try:
         said = content[:most].decode(part.get_content_charset() or "utf-8", "replace")
-    except LookupError:
+    except (LookupError, ValueError):  # no charset, or one that decodes no text at all
         said = content[:most].decode("utf-8", "replace")
-    return said.replace("\0", "")
+    return storable(said)
+
+
+def storable(text: str) -> str:
+    """The text without what no database keeps: NUL, and the halves of letters, which become question marks."""
+    return text.replace("\0", "").encode("utf-8", "replace").decode()
 
 
 def _parts(mail: Message) -> list[Message]:
@@ -121,4 +137,4 @@ def _parts(mail: Message) -> list[Message]:
 
 
 def _plain(address: str) -> str:
-    return address.strip().strip("<>").replace("\0", "")[:320]
+    return storable(address.strip().strip("<>"))[:320]

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_safe
 from consent import preferences
 from consent.visits import language_of
 from foundation.errors import Invalid
+from foundation.inbound import storable
 from messaging import brands, push
 from messaging.editor.reading import contrast
 from messaging.inapp import inbox, words
@@ -52,7 +53,7 @@ def act(request: HttpRequest, visitor: Visitor, message: UUID, what: str) -> Htt
     link = visitor.body.get("link", "")
     if not isinstance(link, str) or "\0" in link or len(link) > 4_000:
         raise Stop(400, "`link` must be the address that was followed.")
-    if visitor.profile is None or not inbox.act(visitor.profile, message, what, now=visitor.now, link=link):
+    if visitor.profile is None or not inbox.act(visitor.profile, message, what, now=visitor.now, link=storable(link)):
         raise Stop(404, "There is no such message in this inbox.")
     return _left(visitor.profile, visitor.now)
 

@@ -121,6 +121,7 @@ def test_ss_01_proxies_of_the_environment_are_not_used(receiver: Receiver, monke
         ("ftp://example.com/", "must be an address such as https://example.com/hook"),
         ("https://[::1/", "must be an address such as https://example.com/hook"),
         ("https://example.com:99999/", "must be an address such as https://example.com/hook"),
+        ("https://example.com/\ud83d", "must be an address such as https://example.com/hook"),
         ("https:///path", "must be an address such as https://example.com/hook"),
         (f"https://{'a' * 70}.com/", "must be an address such as https://example.com/hook"),
         (17, "must be an address such as https://example.com/hook, of at most 2000 characters"),

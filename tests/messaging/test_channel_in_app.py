@@ -138,7 +138,8 @@ def test_what_its_reader_does_comes_back_as_events_once(message: Message, client
 
 
 def test_a_click_says_that_it_was_read(message: Message, client: Client, ada: Profile) -> None:
-    assert act(client, message, "clicked").json() == {"unread": 0}
+    half = "https://example.com/\ud83d"
+    assert act(client, message, "clicked", link=half).json() == {"unread": 0}
     assert set(told(ada)) == {"$message_sent", "$message_delivered", "$message_opened", "$message_clicked"}
 
 
