@@ -14,7 +14,6 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q
 from django.utils import translation
 from django.utils.translation import gettext as _
 
@@ -27,13 +26,13 @@ from consent.wordings import Wordings
 from foundation import inbound, registry
 from foundation.errors import Conflict
 from foundation.inbound import Inbound
-from profiles.models import Profile
+from profiles.models import Profile, digits_of_phone
 from staff import actors, audit
 
 SMS, EMAIL = "sms", "email"
-_COLUMNS = {SMS: "phone", EMAIL: "email"}
 _TOKEN = re.compile(r"v1\.[\w-]+\.[\w-]+\.[\w-]+")
 _ADDRESSED = ("To", "Cc", "Delivered-To", "X-Original-To", "Envelope-To")
+_FEWEST_DIGITS = 5  # of a number; less is a name or a code in which digits happen to be
 _KEPT = 4_000  # characters of what somebody wrote
 
 
@@ -112,7 +111,7 @@ def sms(number: str, text: str, *, id: str = "", now: datetime) -> Reaction:
 
     `id` is what the provider calls the message: delivered twice, it is one.
     """
-    number, text = normalised(number.replace("\0", ""))[:320], text.replace("\0", "")
+    number, text = normalised(inbound.storable(number))[:320], inbound.storable(text)
     if says_stop(text):
         with transaction.atomic(), actors.acting_as("customer"):
             return _stop_number(number, text, now)
@@ -156,11 +155,15 @@ def _stop(profile: Profile, channel: str, evidence: dict[str, Any], now: datetim
 
 def whose(channel: str, address: str) -> list[Profile]:
     """Everybody who has this address, in any spelling of a number, those with an id of yours first."""
-    column = _COLUMNS[channel]
     plain = normalised(address)
-    spelt = {address, plain, f"+{plain.removeprefix('+')}", plain.removeprefix("+")} if channel == SMS else {plain}
-    asked = Q(**{f"{column}__in": spelt}) if channel == SMS else Q(**{f"{column}__iexact": plain})
-    return sorted(Profile.objects.filter(asked)[:20], key=lambda one: (one.external_id is None, one.id))
+    digits = re.sub(r"\A(\+|00)", "", re.sub(r"[^0-9+]", "", plain))
+    if channel == EMAIL:
+        found = Profile.objects.filter(email__iexact=plain)
+    elif len(digits) >= _FEWEST_DIGITS:
+        found = Profile.objects.alias(digits=digits_of_phone()).filter(phone__isnull=False, digits=digits)
+    else:
+        found = Profile.objects.filter(phone=address)
+    return sorted(found, key=lambda one: (one.external_id is None, one.id))
 
 
 # ── What staff read ──────────────────────────────────────────────────────────────────────────────────────────────────

@@ -14,6 +14,15 @@ def _beginning(model: str, field: str) -> models.Index:
     return models.Index(OpClass(Upper(field), name="text_pattern_ops"), name=f"{model}_{field}_beginning")
 
 
+def digits_of_phone() -> models.Func:
+    """A person's number as its digits alone, without the `+` or `00` before them: the same however it is spelt."""
+    return models.Func(
+        "phone",
+        template="regexp_replace(regexp_replace(%(expressions)s, '[^0-9+]', '', 'g'), '^([+]|00)', '')",
+        output_field=models.TextField(),
+    )
+
+
 class Account(models.Model):
     """A company. Segment's `group` call fills it."""
 
@@ -62,6 +71,7 @@ class Profile(models.Model):
             models.Index(fields=["email"]),
             models.Index(fields=["last_seen_at"]),
             *(_beginning("profile", field) for field in ("email", "first_name", "last_name", "external_id")),
+            models.Index(digits_of_phone(), condition=models.Q(phone__isnull=False), name="profile_phone_digits"),
         ]
 
     def __str__(self) -> str:

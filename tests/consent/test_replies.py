@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlencode, urlsplit
 
 import pytest
 from django.core.management import call_command
@@ -201,6 +201,29 @@ def test_UN10_a_provider_hands_in_a_mail_in_its_own_way(
     assert state_of(ada) == "denied"
 
 
+@pytest.mark.parametrize("how", ["raw", "form", "parts", "json"])
+def test_UN10_a_mail_with_a_photo_is_taken_in_every_way_and_none_larger_than_may_be(
+    client: Client, ada: Profile, news: Topic, decide: Decide, how: str
+) -> None:
+    decide(ada, "news", "granted")
+    photo = ("/9j/" * 19 + "\r\n") * 20_000
+    raw, headers = mail(f"unsubscribe {token(ada)}", text=photo), {"authorization": basic("new")}
+    kind = {"raw": "message/rfc822", "form": "application/x-www-form-urlencoded", "json": "application/json"}
+    body: Any = {"raw": raw, "form": urlencode({"email": raw}), "json": {"raw": raw.decode()}}.get(how)
+
+    def send(body: Any) -> Any:
+        return client.post("/inbound/mail/", body, content_type=kind[how], headers=headers)
+
+    if how == "parts":
+        fields = {"recipient": ADDRESS, "email": raw.decode(), "attachments": "0"}
+        assert client.post("/inbound/mail/", fields, headers=headers).json()["done"]
+    else:
+        assert send(body).json() == {"done": ["Somebody unsubscribed by mail."]}
+        if how == "raw":
+            assert send(b"x" * 20_000_001).status_code == 413
+    assert state_of(ada) == "denied"
+
+
 def test_the_doors_say_what_is_missing(client: Client, db: None) -> None:
     headers = {"authorization": "Bearer new"}
     for path, data in (("/inbound/mail/", b""), ("/inbound/sms/", b"[1]"), ("/inbound/sms/", b"{")):
@@ -259,6 +282,27 @@ def test_CO18_stop_counts_at_once_for_all_text_messages_and_is_confirmed_once(
     assert {row.source for row in ConsentRecord.objects.filter(state="denied")} == {"reply"}
     decide(texter, "news", "granted", "sms")
     assert text_us(client, "STOP")["answer"]  # they had agreed anew
+
+
+def test_CO18_stop_counts_for_everybody_with_the_number_however_it_is_spelt(
+    client: Client, texter: Profile, news: Topic, now: datetime
+) -> None:
+    spelt = ["+49 (170) 123-4567", "0049 170/1234567", "491701234567", "+49.170.1234567", *["+491701234567"] * 21]
+    others = [Profile(phone=one, first_seen_at=now, last_seen_at=now) for one in spelt]
+    stranger = Profile(phone="+49 170 12345678", first_seen_at=now, last_seen_at=now)
+    Profile.objects.bulk_create([*others, stranger])
+    assert text_us(client, "STOP")["done"] == "stopped"
+    assert {state_of(each, channel="sms") for each in (texter, *others)} == {"denied"}
+    assert state_of(stranger, channel="sms") is None
+
+
+def test_CO18_half_a_letter_in_a_text_message_loses_no_stop(client: Client, texter: Profile) -> None:
+    headers = {"authorization": "Bearer new"}
+    for text, done in (("STOP \\ud83d", "stopped"), ("Hello \\ud83d", "kept")):
+        raw = f'{{"from": "{NUMBER}", "text": "{text}", "id": "\\udc00"}}'
+        answer = client.post("/inbound/sms/", raw, content_type="application/json", headers=headers)
+        assert answer.json()["done"] == done
+    assert Reply.objects.get().said == "Hello ?"
 
 
 def test_CO18_a_number_that_nobody_is_known_by_is_blocked(client: Client, db: None, now: datetime) -> None:
