@@ -17,25 +17,27 @@ from uuid import UUID
 
 from anymail.exceptions import AnymailWebhookValidationFailure
 from anymail.signals import AnymailTrackingEvent
-from anymail.webhooks.base import AnymailBaseWebhookView
+from anymail.webhooks.base import AnymailBaseWebhookView, AnymailBasicAuthMixin
 from django.conf import settings
 from django.core import checks
 from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 
-from foundation import clock
+from foundation import bodies, clock
 from messaging.returns import reports
 from messaging.returns.reports import Told
 
 log = logging.getLogger(__name__)
 
 _NAME = re.compile(r"[a-z][a-z_]{1,30}")
+_NOT_HERE = {"amazon_ses"}  # it comes through SNS, whose subscription somebody must confirm with keys of AWS
+_MOST = 10_000_000
 
 
 @csrf_exempt
 def receive(request: HttpRequest, provider: str) -> HttpResponse:
-    """Takes what a provider tells. 400 without the secret or the signature; 5xx, so that it comes again, if the
-    database is away."""
+    """Takes what a provider tells. 401 without a secret, 400 with a wrong one or a wrong signature; 5xx, so that it
+    comes again, if the database is away."""
     kind = view_of(provider) if provider in settings.MAIL_WEBHOOKS else None
     if kind is None:
         raise Http404
@@ -45,9 +47,24 @@ def receive(request: HttpRequest, provider: str) -> HttpResponse:
         return HttpResponse(status=405, headers={"Allow": "POST, HEAD"})
     if not settings.MAIL_WEBHOOK_SECRETS:
         return HttpResponse("No secret is set for this address.", status=400, content_type="text/plain")
+    if "Authorization" not in request.headers:  # some send it only when they are asked for it
+        headers = {"WWW-Authenticate": 'Basic realm="webhooks"'}
+        return HttpResponse("Say the secret.", status=401, headers=headers, content_type="text/plain")
+    if unfit := _unfit(kind):
+        log.error("%s cannot be heard: %s", provider, unfit)
+        return HttpResponse("This is not set up.", status=503, content_type="text/plain")
     view = kind()
     try:
+        AnymailBasicAuthMixin.validate_request(view, request)  # before a long body is read
+        bodies.read(request, _MOST)
         view.run_validators(request)
+    except bodies.LengthRequired as refusal:
+        return HttpResponse(str(refusal), status=411, content_type="text/plain")
+    except bodies.TooLarge:
+        bodies.drain(request)
+        return HttpResponse(f"This is larger than {_MOST:,} bytes.", status=413, content_type="text/plain")
+    except OSError:
+        return HttpResponse("The body broke off; send it again.", status=400, content_type="text/plain")
     except AnymailWebhookValidationFailure:
         return HttpResponse("The secret or the signature is wrong.", status=400, content_type="text/plain")
     reports.keep(list(told(view, request, provider)), now=clock.now())
@@ -56,7 +73,7 @@ def receive(request: HttpRequest, provider: str) -> HttpResponse:
 
 def view_of(provider: str) -> type[Any] | None:
     """Anymail's own reader of what this provider sends; None where there is none."""
-    if not _NAME.fullmatch(provider):
+    if not _NAME.fullmatch(provider) or provider in _NOT_HERE:
         return None
     try:
         module = import_module(f"anymail.webhooks.{provider}")
@@ -70,6 +87,15 @@ def view_of(provider: str) -> type[Any] | None:
         ):
             return view
     return None
+
+
+def _unfit(kind: type[Any]) -> str:
+    """Why what a provider sends cannot be read with the settings as they are; "" where it can."""
+    try:
+        kind()
+    except Exception as error:  # of a library that is not there, of a key that is missing or is none
+        return " ".join(str(error).split()) or type(error).__name__
+    return ""
 
 
 def told(view: Any, request: HttpRequest, provider: str) -> Iterator[Told]:
@@ -176,15 +202,27 @@ def secrets_are_set(app_configs: Any, **_: Any) -> list[checks.CheckMessage]:
                 id="messaging.E002",
             )
         )
-    unknown = [name for name in settings.MAIL_WEBHOOKS if view_of(name) is None]
+    kinds = {name: view_of(name) for name in settings.MAIL_WEBHOOKS}
+    unknown = [name for name, kind in kinds.items() if kind is None]
     if unknown:
         found.append(
             checks.Error(
-                f"MAIL_WEBHOOKS names {', '.join(unknown)}, of which Anymail does not know how they report.",
-                hint="Name it as Anymail does, such as postmark, mailgun, amazon_ses or brevo.",
+                f"MAIL_WEBHOOKS names {', '.join(unknown)}, of which it is not known here how they report.",
+                hint="Name it as Anymail does, such as postmark, mailgun or brevo. Amazon SES is not supported.",
                 id="messaging.E003",
             )
         )
+    if secrets:
+        reasons = {name: _unfit(kind) for name, kind in kinds.items() if kind is not None}
+        found += [
+            checks.Error(
+                f"MAIL_WEBHOOKS names {name}, which cannot be heard: {reason}",
+                hint="Put what it needs into ANYMAIL, or take it out of MAIL_WEBHOOKS.",
+                id="messaging.E004",
+            )
+            for name, reason in reasons.items()
+            if reason
+        ]
     if settings.BASE_URL.startswith("http://") and "//127.0.0.1" not in settings.BASE_URL:
         found.append(
             checks.Warning(

@@ -36,7 +36,7 @@ def test_pr_01_only_who_knows_the_secret_is_heard_and_two_are_known_while_it_is_
     sent: Message, client: Client, settings: Any
 ) -> None:
     event = postmark(sent, "Delivery")
-    assert post(client, event, secret="") == 400
+    assert post(client, event, secret="") == 401
     assert post(client, event, secret="cairn:wrong") == 400
     assert not Report.objects.exists()
     assert post(client, event) == 200
@@ -55,6 +55,7 @@ def test_pr_01_without_a_secret_nobody_is_heard_and_the_start_says_so(
     assert [error.id for error in webhooks.secrets_are_set(None)] == ["messaging.E001"]
     assert post(client, postmark(sent, "Delivery"), secret="") == 400
     settings.MAIL_WEBHOOK_SECRETS = ["short"]
+    settings.ANYMAIL = {"WEBHOOK_SECRET": ["short"]}
     settings.MAIL_WEBHOOKS = ["postmark", "nobody"]
     settings.BASE_URL = "http://crm.example.com"
     assert [error.id for error in webhooks.secrets_are_set(None)] == [
@@ -62,6 +63,29 @@ def test_pr_01_without_a_secret_nobody_is_heard_and_the_start_says_so(
     ]  # fmt: skip
     settings.MAIL_WEBHOOKS = []
     assert webhooks.secrets_are_set(None) == []
+
+
+def test_pr_01_a_provider_that_cannot_be_set_up_is_named_at_the_start_and_is_to_come_again(
+    client: Client, settings: Any
+) -> None:
+    settings.MAIL_WEBHOOKS = ["postmark", "mailgun", "amazon_ses"]
+    found = webhooks.secrets_are_set(None)
+    assert [error.id for error in found] == ["messaging.E003", "messaging.E004"]
+    assert "amazon_ses" in found[0].msg
+    assert "mailgun, which cannot be heard" in found[1].msg
+    assert post(client, {}, provider="mailgun") == 503
+    assert post(client, {}, provider="amazon_ses") == 404
+
+
+def test_pr_01_who_says_no_secret_is_asked_for_it(client: Client) -> None:
+    answer = client.post("/webhooks/mail/postmark/tracking/", {})
+    assert (answer.status_code, answer["WWW-Authenticate"][:5]) == (401, "Basic")
+
+
+def test_pr_02_a_long_batch_is_taken_and_one_without_end_is_not(sent: Message, client: Client) -> None:
+    assert post(client, postmark(sent, "Bounce", Content="x" * 1_500_000)) == 200
+    assert Report.objects.get().named == sent.id
+    assert post(client, b" " * 10_000_001) == 413
 
 
 @pytest.mark.parametrize("provider", ["mailgun", "nobody", "base", "os"])
