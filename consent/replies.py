@@ -8,7 +8,6 @@ import hashlib
 import re
 from dataclasses import dataclass
 from datetime import datetime
-from email.utils import getaddresses
 from typing import Any
 from uuid import UUID
 
@@ -58,7 +57,7 @@ def read(mail: Inbound, now: datetime) -> str:
         for token in _TOKEN.findall(text):
             if said := _by_token(token, now):
                 return said
-    sender = next((address for _name, address in getaddresses([mail.header("From")]) if address), "")
+    sender = next(iter(inbound.addresses(mail.header("From"))), "")
     text = "\n".join(inbound.text_of(part) for part in mail.parts if part.get_content_type() == "text/plain")
     _keep(EMAIL, normalised(sender), f"{subject}\n\n{text}".strip(), mail.digest, now)
     return "A mail to the address for unsubscribing says not what to stop; it is kept for staff to read."
@@ -69,7 +68,7 @@ def _ours(mail: Inbound) -> list[str]:
     name, at, domain = settings.UNSUBSCRIBE_ADDRESS.lower().rpartition("@")
     if not at:
         return []
-    named = [address for _name, address in getaddresses([mail.header(each) for each in _ADDRESSED])]
+    named = inbound.addresses(*(mail.header(each) for each in _ADDRESSED))
     found = []
     for address in (mail.to, *named):
         local, _at, host = address.rpartition("@")

@@ -21,6 +21,7 @@ from datetime import datetime
 from email import policy
 from email.message import EmailMessage, Message
 from email.parser import BytesParser
+from email.utils import getaddresses
 
 from foundation import registry
 from foundation.errors import Invalid
@@ -93,15 +94,15 @@ def receive(mail: Inbound, *, now: datetime) -> list[str]:
 
 def header(part: Message, name: str) -> str:
     """As `Inbound.header`, of any part."""
-    found = part.get(name)
-    if found is None:
+    found = str(part.get(name, ""))[:_LONGEST_HEADER]
+    if not found:
         return ""
     try:
         made = EmailMessage(policy=policy.default)
-        made[name if name.lower() == "subject" else "X-Any"] = "".join(str(found).splitlines())
+        made[name if name.lower() == "subject" else "X-Any"] = "".join(found.splitlines())
         text = str(made[name if name.lower() == "subject" else "X-Any"])
     except (ValueError, LookupError, AttributeError, IndexError, TypeError):
-        text = str(found)
+        text = found
     return " ".join(storable(text).split())
 
 
@@ -115,6 +116,14 @@ def text_of(part: Message, most: int = 100_000) -> str:
     except (LookupError, ValueError):  # no charset, or one that decodes no text at all
         said = content[:most].decode("utf-8", "replace")
     return storable(said)
+
+
+def addresses(*headers: str) -> list[str]:
+    """The addresses in such headers as `To`, without the names; none where brackets are too deep to be meant."""
+    try:
+        return [address for _name, address in getaddresses(list(headers)) if address]
+    except RecursionError:
+        return []
 
 
 def storable(text: str) -> str:

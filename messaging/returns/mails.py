@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from email.message import Message as Part
 from email.parser import HeaderParser
-from email.utils import parseaddr, parsedate_to_datetime
+from email.utils import parsedate_to_datetime
 from uuid import UUID
 
 from foundation import inbound, registry
@@ -48,7 +48,7 @@ def told_by(mail: Inbound) -> Iterator[Told]:
     if feedback is not None:
         yield _feedback(mail, feedback, named)
     elif complained := inbound.header(_original(mail), "X-HmXmrOriginalRecipient"):
-        yield _base(mail, named, source="arf", kind="complained", recipient=parseaddr(complained)[1])
+        yield _base(mail, named, source="arf", kind="complained", recipient=_address(complained))
     elif status:
         for part in status:
             yield from _statuses(mail, part, named)
@@ -82,7 +82,7 @@ def _base(mail: Inbound, named: UUID | None, **more: object) -> Told:
     original = _original(mail)
     header_id = inbound.header(original, "Message-ID")
     ours = _OURS.search(header_id)
-    returns = named or verp.message_of(parseaddr(inbound.header(original, "Return-Path"))[1])
+    returns = named or verp.message_of(_address(inbound.header(original, "Return-Path")))
     fields: dict[str, object] = {
         "named": returns or (UUID(ours[1]) if ours else None),
         "proven": returns is not None,
@@ -146,7 +146,7 @@ def _recipient(block: Part) -> str:
 
 def _is_failure(mail: Inbound) -> bool:
     """Whether a mail without a report is one all the same, as old servers write it."""
-    who = parseaddr(mail.header("From"))[1].lower()
+    who = _address(mail.header("From")).lower()
     from_a_server = (
         not mail.sender or who.startswith(("mailer-daemon", "postmaster")) or bool(mail.header("X-Failed-Recipients"))
     )
@@ -178,7 +178,7 @@ def _feedback(mail: Inbound, part: Part, named: UUID | None) -> Told:
     block = next(iter(_blocks(part)), Part())
     said = inbound.header(block, "Feedback-Type").lower()
     kind = "complained" if said in _COMPLAINTS else "unsubscribed" if said.startswith("opt-out") else "not-spam"
-    mail_from = verp.message_of(parseaddr(inbound.header(block, "Original-Mail-From"))[1])
+    mail_from = verp.message_of(_address(inbound.header(block, "Original-Mail-From")))
     recipients = _ADDRESS.findall(
         inbound.header(block, "Original-Rcpt-To") or inbound.header(block, "Removal-Recipient")
     )
@@ -199,3 +199,7 @@ def _moment(text: str) -> datetime | None:
     except (TypeError, ValueError, IndexError, OverflowError):
         return None
     return found if found.tzinfo else None
+
+
+def _address(header: str) -> str:
+    return next(iter(inbound.addresses(header)), "")

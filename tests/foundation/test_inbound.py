@@ -1,5 +1,7 @@
 """Mail that comes in: parsed once, whatever strangers write."""
 
+from email.message import Message
+
 import pytest
 
 from foundation import inbound
@@ -40,6 +42,13 @@ def test_whatever_strangers_write_is_parsed(raw: bytes) -> None:
     assert all(inbound.text_of(part).encode() is not None for part in mail.parts)
     assert mail.header("subject").encode() is not None
     assert mail.header("subject").isprintable()
+
+
+def test_no_more_of_a_long_header_is_read_than_anybody_writes() -> None:
+    part = Message()
+    part["Subject"] = "a " * 50_000
+    assert len(inbound.header(part, "Subject")) < 10_000
+    assert len(inbound.parse(b"Subject: " + b"a" * 900_000 + b"\n\n").header("subject")) == 10_000
 
 
 def test_a_mail_that_is_too_large_is_refused_with_a_sentence() -> None:
