@@ -1,5 +1,6 @@
 """Writing down what people decide: the only writer of the ledger, of its evidence and wordings, and of the states."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -180,6 +181,9 @@ class _Book:
             )
         }
         self.before = dict(self.standing)
+        self.about: dict[UUID, set[tuple[str, str]]] = defaultdict(set)  # what each person's choices are about
+        for profile, topic, channel in self.standing:
+            self.about[profile].add((topic, channel))
         self.heads = {ref: (seq, digest) for ref, seq, digest in _sql.rows("heads", {"refs": list(self.refs.values())})}
         topics = list(Topic.objects.values_list("slug", "transactional", "valid_months"))
         self.transactional = {slug for slug, transactional, _ in topics if transactional}
@@ -208,11 +212,12 @@ class _Book:
 
     def run_out(self, profile: UUID) -> None:
         """Writes down which of their consents have run out, as of when they did."""
-        for (person, topic, channel), standing in sorted(self.standing.items(), key=itemgetter(0)):
-            if person == profile and standing.has_run_out(self.now):
+        for topic, channel in sorted(self.about[profile]):
+            standing = self.standing[profile, topic, channel]
+            if standing.has_run_out(self.now):
                 self._take(
                     Choice(
-                        profile_id=person,
+                        profile_id=profile,
                         topic=topic,
                         channel=channel,
                         state=State.EXPIRED,
@@ -226,6 +231,7 @@ class _Book:
         if choice.source == Source.MERGE:
             self.merged.add(choice.profile_id)
         row = self._append(choice, self._time(choice))
+        self.about[choice.profile_id].add((choice.topic, choice.channel))
         self.standing[key] = fold(self.standing.get(key), Decision(row.id, row.state, row.occurred_at, row.expires_at))
         return row
 
