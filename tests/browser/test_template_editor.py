@@ -252,7 +252,8 @@ def test_it_reads_well_and_is_accessible(
     page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
 
     def look_at(name: str) -> None:
-        page.wait_for_load_state("networkidle")
+        page.wait_for_load_state("load")
+        page.wait_for_function("!document.querySelector('.htmx-request, .htmx-swapping, .htmx-settling')")
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth + 1"), name
         shot(page, f"editor-{name}-{look}")
         assert [found for found in violations(page) if not found.startswith(_FRAME)] == [], name
