@@ -7,9 +7,8 @@ and one that comes late writes nothing. Receivers tell repeated calls by `webhoo
 import json
 import logging
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -20,6 +19,7 @@ from uuid import UUID
 from django.db import transaction
 
 from foundation import clock, outgoing
+from foundation.alone import alone
 from foundation.outgoing import Outcome, Result
 from foundation.sql import statements
 from foundation.wake import wake
@@ -140,7 +140,7 @@ def tick(now: datetime) -> int:
     Endpoints may be slow: one worker at a time is kept busy by them, and not for long.
     """
     done, ends = 0, time.monotonic() + SECONDS
-    with _alone() as free:
+    with alone("journeys.calling") as free:
         while free and time.monotonic() < ends:
             given_up = _expire(now)
             claimed = _claim(now)
@@ -149,17 +149,6 @@ def tick(now: datetime) -> int:
             if not given_up and not claimed:
                 break
     return done
-
-
-@contextmanager
-def _alone() -> Iterator[bool]:
-    """Whether no other worker makes calls now; the lock goes with the connection, should this one die."""
-    [(free,)] = _sql.rows("alone")
-    try:
-        yield bool(free)
-    finally:
-        if free:
-            _sql.rows("not_alone")
 
 
 def _expire(now: datetime) -> int:

@@ -135,13 +135,7 @@ def give(message: Message, question: Mapping[str, Any], *, score: str, comment: 
         "best": scale(question)[-1],
         "question": question["question"],
         **({"comment": text} if text else {}),
-        "message": str(message.id),
-        "journey": message.journey,
-        "step": message.step,
-        "template": message.template.slug,
-        "topic": message.topic.slug,
-        "channel": message.channel,
-        "variant": message.variant,
+        **message.told_by,
     }
     answer = hashlib.sha256(f"{score}:{text}".encode("utf-8", "surrogatepass")).hexdigest()[:16]
     key = f"$feedback:{message.id}:{name}:{answer}"

@@ -172,6 +172,19 @@ class Message(models.Model):
             models.CheckConstraint(condition=~Q(state="sending") | Q(sending_at__isnull=False), name="sending_since"),
         ]
 
+    @property
+    def told_by(self) -> dict[str, str]:
+        """What every event about it says of it."""
+        return {
+            "message": str(self.id),
+            "journey": self.journey,
+            "step": self.step,
+            "template": self.template.slug,
+            "topic": self.topic.slug,
+            "channel": self.channel,
+            "variant": self.variant,
+        }
+
 
 class Link(models.Model):
     """Where a tracked link of a message led when we committed to sending it; its address says (message, place)."""

@@ -192,16 +192,7 @@ def event(message: Message, what: str, now: datetime, **more: str) -> ingest.Our
     """What became of a message, as an event of whoever it went to; None if they were erased."""
     if message.profile_id is None:
         return None
-    properties = {
-        "message": str(message.id),
-        "journey": message.journey,
-        "step": message.step,
-        "template": message.template.slug,
-        "topic": message.topic.slug,
-        "channel": message.channel,
-        "variant": message.variant,
-        **more,
-    }
+    properties = {**message.told_by, **more}
     return ingest.Ours(message.profile_id, f"$message_{what}", properties, now, f"$message:{message.id}:{what}")
 
 

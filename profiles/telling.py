@@ -9,9 +9,8 @@ arrived is sent again, and receivers drop what they know.
 import json
 import logging
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -19,9 +18,9 @@ from uuid import UUID
 from django.db import transaction
 
 from foundation import clock, outgoing
+from foundation.alone import alone
 from foundation.errors import Conflict
 from foundation.outgoing import Outcome, Result
-from foundation.sql import statements
 from foundation.wake import wake
 from profiles import endpoints
 from profiles.models import Delivery
@@ -36,7 +35,6 @@ _LEASE = timedelta(minutes=2)  # so long a worker may be at it, before another t
 _BATCH = 8  # side by side
 _SECONDS = 20  # after so long no further ones are begun in a run
 State = Delivery.State
-_sql = statements("profiles", "telling")
 
 
 def tell(kind: str, data: Mapping[str, Any], *, now: datetime) -> int:
@@ -57,7 +55,7 @@ def tick(now: datetime) -> int:
     Endpoints may be slow: one worker at a time is kept busy by them, and not for long.
     """
     done, ends = 0, time.monotonic() + _SECONDS
-    with _alone() as free:
+    with alone("profiles.telling") as free:
         while free and time.monotonic() < ends and (claimed := _claim(now)):
             _deliver(claimed, now)
             done += len(claimed)
@@ -71,17 +69,6 @@ def _deliver(claimed: Sequence[Delivery], now: datetime) -> None:
         outcomes = threads.map(lambda one: _post(one, real, now), claimed)
         for delivery, outcome in zip(claimed, outcomes, strict=True):
             _settle(delivery, outcome, now)
-
-
-@contextmanager
-def _alone() -> Iterator[bool]:
-    """Whether no other worker tells now; the lock goes with the connection, should this one die."""
-    [(free,)] = _sql.rows("alone")
-    try:
-        yield bool(free)
-    finally:
-        if free:
-            _sql.rows("not_alone")
 
 
 def again(id: UUID, *, now: datetime) -> Delivery:

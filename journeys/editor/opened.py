@@ -4,6 +4,7 @@ A panel shows what the document says, reads what was sent, and gives the edit th
 beside the field, and keeps what was typed.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -20,7 +21,7 @@ Asks = Condition | Happening
 
 
 @dataclass
-class Panel:
+class Panel(ABC):
     """One opened thing. `given` is what the document says of it, `data` what was sent instead."""
 
     document: Document
@@ -39,12 +40,13 @@ class Panel:
     def __post_init__(self) -> None:
         self.prepare()
 
+    @abstractmethod
     def prepare(self) -> None:
-        raise NotImplementedError
+        """Reads what is given, or what was sent instead, into the sheets of the form."""
 
+    @abstractmethod
     def edit(self) -> Edit | None:
         """What is meant; None where something cannot be read, which is said then."""
-        raise NotImplementedError
 
     @property
     def heading(self) -> str:

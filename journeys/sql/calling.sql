@@ -1,11 +1,3 @@
--- name: alone
--- Whether no other worker makes calls; if so, none begins to until this one says so, or its connection is gone.
-SELECT pg_try_advisory_lock(hashtext('journeys.calling'));
-
--- name: not_alone
--- Lets the others.
-SELECT pg_advisory_unlock(hashtext('journeys.calling'));
-
 -- name: forget
 -- Takes away what was given up for these enrollments at a step to which they have come anew.
 DELETE FROM journeys_call
