@@ -4,7 +4,6 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from operator import itemgetter
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -270,9 +269,8 @@ class _Book:
             return []
         return [
             replace(choice, topic=topic, channel=channel)
-            for (profile, topic, channel), standing in sorted(self.standing.items(), key=itemgetter(0))
-            if profile == choice.profile_id
-            and standing.state != State.DENIED
+            for topic, channel in sorted(self.about[choice.profile_id])
+            if self.standing[choice.profile_id, topic, channel].state != State.DENIED
             and topic != EVERYTHING
             and choice.channel in (channel, EVERYTHING)
             and topic not in self.transactional
