@@ -1,8 +1,11 @@
 """Journey documents: what is wrong with one, and what it relies on. Blocks and no goto, so that each always ends."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from django.db.models import QuerySet
+
+from consent.models import Topic
 from foundation.errors import Problem
 from journeys import kinds, reentry
 from journeys.fields import Condition, Duration, Use, check, joined, shown
@@ -33,7 +36,7 @@ def flaws(document: Any) -> list[Problem]:
 
 
 def uses(document: Mapping[str, Any]) -> Iterator[Use]:
-    """What a sound document relies on: segments, templates, journeys, teams."""
+    """What a sound document relies on: segments, topics, templates, journeys, teams; each with its path."""
     for path, trigger in _triggers(document["entry"]):
         yield from kinds.triggers[trigger["kind"]].uses(trigger, path)
     for path, given in conditions(document):
@@ -200,18 +203,26 @@ def _named(problem: Problem, step: Any) -> Problem:
 
 
 # ── What it names ────────────────────────────────────────────────────────────────────────────────────────────────────
+_THERE: Mapping[str, Callable[[], QuerySet[Any]]] = {
+    "segment": lambda: Segment.objects.exclude(status=Segment.Status.ARCHIVED),
+    "topic": Topic.objects.all,
+    "journey": Journey.objects.all,
+    "team": Team.objects.all,
+}
+
+
 def unknown(found: Iterator[Use]) -> Iterator[Problem]:
     """What a document relies on and does not exist, or is of another channel."""
     asked = list(found)
-    by_kind = {
-        kind: {use.slug for use in asked if use.kind == kind} for kind in ("template", "segment", "journey", "team")
-    }
-    messages = templates.known(by_kind["template"]) if by_kind["template"] else {}
+    by_kind: dict[str, set[str]] = {}
+    for use in asked:
+        by_kind.setdefault(use.kind, set()).add(use.slug)
+    messages = templates.known(by_kind["template"]) if "template" in by_kind else {}
     known = {
-        "template": set(messages),
-        "segment": set(Segment.objects.filter(slug__in=by_kind["segment"]).values_list("slug", flat=True)),
-        "journey": set(Journey.objects.filter(slug__in=by_kind["journey"]).values_list("slug", flat=True)),
-        "team": set(Team.objects.filter(slug__in=by_kind["team"]).values_list("slug", flat=True)),
+        kind: set(messages)
+        if kind == "template"
+        else set(_THERE[kind]().filter(slug__in=slugs).values_list("slug", flat=True))
+        for kind, slugs in by_kind.items()
     }
     for use in asked:
         if use.slug not in known[use.kind]:

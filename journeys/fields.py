@@ -16,7 +16,7 @@ _KEY = re.compile(r"[A-Za-z0-9_.-]{1,100}\Z")
 
 
 class Use(NamedTuple):
-    """Something outside that a document relies on: `kind` is `segment`, `template`, `journey` or `team`."""
+    """Something outside that a document relies on: `kind` is `segment`, `topic`, `template`, `journey` or `team`."""
 
     path: str
     kind: str
@@ -110,7 +110,12 @@ class Condition(Field):
             yield from (Problem(joined(path, problem.path), problem.reason) for problem in refusal.problems)
 
     def uses(self, value: Any, path: str) -> Iterator[Use]:
-        yield from (Use(path, "segment", slug) for slug in sorted(condition(value).needs().segments))
+        # Templates may be ahead of what was sent, as in segments.
+        yield from (
+            Use(joined(path, place), kind, slug)
+            for kind, slug, place in condition(value).refers()
+            if kind != "template"
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

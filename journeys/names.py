@@ -1,17 +1,24 @@
-"""What segments, templates, journeys and teams are called: sentences for people name them so, where that is known."""
+"""What things are called that journeys rely on: sentences for people name them so, where that is known."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
+from consent.models import Topic
 from journeys.fields import Use
 from journeys.models import Journey
 from messaging.models import Template
 from segments.models import Segment
 from staff.models import Team
 
-_MODELS: dict[str, Any] = {"segment": Segment, "template": Template, "journey": Journey, "team": Team}
+_MODELS: dict[str, Any] = {
+    "segment": Segment,
+    "topic": Topic,
+    "template": Template,
+    "journey": Journey,
+    "team": Team,
+}
 _known: ContextVar[dict[tuple[str, str], str] | None] = ContextVar("names", default=None)
 
 

@@ -59,14 +59,27 @@ def test_every_verb_leaves_its_trace(stage: Stage) -> None:
 
 
 def test_what_the_document_names_must_exist_to_be_published(stage: Stage) -> None:
-    known = {"kind": "segment", "slug": "nobody-knows"}
-    stage.journey(send("m", "no-such"), branch("b", known, [send("n", "nor-this")], []), publish=False)
+    segment = {"kind": "segment", "slug": "nobody-knows"}
+    topic = {"kind": "consent", "topic": "no-such", "channel": "email", "state": "granted"}
+    journey = {"kind": "journey", "slug": "nor-this", "status": "entered"}
+    stage.journey(
+        send("m", "no-such"),
+        branch("b", {"any": [segment, topic]}, [send("n", "nor-this")], []),
+        filter={"all": [{"kind": "journey", "slug": "onboarding", "status": "entered"}, {"not": journey}]},
+        goal={"condition": topic},
+        exit=journey,
+        publish=False,
+    )
     with pytest.raises(Invalid) as refusal:
         publishing.publish("onboarding", now=stage.now)
-    assert [problem.path for problem in refusal.value.problems] == [
-        "document.steps[0].template",
-        "document.steps[1].arms[0].when",
-        "document.steps[1].arms[0].steps[0].template",
+    assert [(problem.path, problem.reason) for problem in refusal.value.problems] == [
+        ("document.entry.filter.all[1].not.slug", "there is no journey 'nor-this'"),
+        ("document.goal.condition.topic", "there is no topic 'no-such'"),
+        ("document.exit.slug", "there is no journey 'nor-this'"),
+        ("document.steps[0].template", "there is no template 'no-such'"),
+        ("document.steps[1].arms[0].when.any[0].slug", "there is no segment 'nobody-knows'"),
+        ("document.steps[1].arms[0].when.any[1].topic", "there is no topic 'no-such'"),
+        ("document.steps[1].arms[0].steps[0].template", "there is no template 'nor-this'"),
     ]
 
 
