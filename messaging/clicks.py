@@ -6,42 +6,31 @@ can be seen in what company it came; the judgement rests on what is kept, and ca
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from django.db import transaction
 
-from foundation import wake
-from messaging import agents, outcomes, tracking
+from messaging import agents, outcomes, seen
 from messaging.agents import AT_ONCE
 from messaging.models import Hit, Link, Message, MessageState
-from messaging.returns import applying, soft
+from messaging.seen import Seen, Visit
+from messaging.tracking import TRAP
 from profiles import ingest
 
-_BATCH = 200
+_NEAR = timedelta(minutes=1)
+"""How close to a program's visit of the trap whatever comes is a program's too, as what it calls itself may change."""
 
-_MOST = 50  # of one link that are kept: whoever has its address may follow it for ever
 
-
-def record(link: Link, *, method: str, agent: str, now: datetime) -> None:
+def record(link: Link, visit: Visit) -> None:
     """Keeps that a link was followed, if the person still agrees to that."""
-    message = link.message
-    asked = (message.profile_id, message.channel)
-    if message.profile_id is None or asked not in tracking.agreed([(message.profile_id, message.channel)]):
-        return
-    if Hit.objects.filter(link=link)[:_MOST].count() == _MOST:
-        return
-    Hit.objects.create(link=link, at=now, method=method[:10], agent=agent.replace("\0", "")[:300])
-    wake.wake("messaging.clicks")
+    seen.keep(link.hits, link.message, visit)
 
 
 def tick(now: datetime) -> int:
     """Judges the hits whose company is known by now, and tells of those that people made; how many were judged."""
-    done = 0
-    while judged := _judge_some(now):
-        done += judged
-    return done
+    return seen.until_none(_judge_some, now)
 
 
 def _judge_some(now: datetime) -> int:
@@ -49,21 +38,29 @@ def _judge_some(now: datetime) -> int:
     with transaction.atomic():
         waiting = Hit.objects.filter(kind="", at__lte=now - AT_ONCE).exclude(link__message__state=MessageState.SENDING)
         hits = list(
-            waiting.select_related("link__message__topic", "link__message__template").order_by("at", "id")[:_BATCH]
+            waiting.select_related("link__message__topic", "link__message__template").order_by("at", "id")[: seen.BATCH]
         )
         kinds = kinds_of({hit.link.message_id for hit in hits})
-        by_people = [hit for hit in hits if kinds.get(hit.id) == Hit.Kind.HUMAN]
-        tell(by_people, now)
+        tell([hit for hit in hits if kinds.get(hit.id) == Hit.Kind.HUMAN], now)
         for kind in Hit.Kind:
             Hit.objects.filter(id__in=[hit.id for hit in hits if kinds.get(hit.id) == kind]).update(kind=kind)
+        _take_back(kinds)
     return len(hits)
 
 
+def _take_back(kinds: dict[int, Hit.Kind]) -> None:
+    """What was taken for a person's before its maker walked into the trap counts no more."""
+    programs = [id for id, kind in kinds.items() if kind == Hit.Kind.BOT]
+    wrong = Hit.objects.filter(id__in=programs, kind=Hit.Kind.HUMAN)
+    messages = {hit.link.message_id for hit in wrong.select_related("link")}
+    if messages:
+        wrong.update(kind=Hit.Kind.BOT)
+        seen.fall_back(messages)
+
+
 def tell(hits: Sequence[Hit], now: datetime) -> None:
-    """Tells on what people followed: as events, as their messages' state, and as proof that mail gets there."""
-    ingest.emit([event for hit in hits if (event := _event(hit))], now=now)
-    soft.note([(hit.link.message, True, hit.at) for hit in hits], now)
-    applying.move_on({hit.link.message_id for hit in hits}, MessageState.CLICKED, now)
+    """Tells on what people followed."""
+    seen.tell([Seen(hit.link.message, hit.at, _event(hit)) for hit in hits], MessageState.CLICKED, now)
 
 
 def kinds_of(messages: Collection[UUID]) -> dict[int, Hit.Kind]:
@@ -87,20 +84,40 @@ def kinds_of(messages: Collection[UUID]) -> dict[int, Hit.Kind]:
 
 def told_apart(hits: Sequence[Hit], links: Collection[int], left: datetime | None) -> list[Hit.Kind]:
     """For each hit on a message, in order of time, who made it; `links` are all its places, `left` is when it went."""
-    sweeping: set[int] = set()
-    for first, hit in enumerate(hits):
-        near = [n for n in range(first, len(hits)) if hits[n].at - hit.at <= AT_ONCE]
-        if len(links) > 1 and {hits[n].link.place for n in near} >= set(links):
-            sweeping |= set(near)
+    machines = _sweeping(hits, set(links) - {TRAP}) | _trapped(hits)
     return [
         Hit.Kind.BOT
-        if hit.method != "GET"
-        or n in sweeping
+        if n in machines
+        or hit.method != "GET"
+        or hit.network
         or agents.is_program(hit.agent)
         or (left is not None and hit.at < left + AT_ONCE)
         else Hit.Kind.HUMAN
         for n, hit in enumerate(hits)
     ]
+
+
+def _sweeping(hits: Sequence[Hit], links: set[int]) -> set[int]:
+    """All links of a mail within two seconds: no person does that."""
+    found: set[int] = set()
+    for first, hit in enumerate(hits if len(links) > 1 else ()):
+        near = [n for n in range(first, len(hits)) if hits[n].at - hit.at <= AT_ONCE]
+        if {hits[n].link.place for n in near} >= links:
+            found |= set(near)
+    return found
+
+
+def _trapped(hits: Sequence[Hit]) -> set[int]:
+    """All that was done by whoever followed the link that no person sees: under the same name, or close to it.
+
+    Not all that ever happens to the message: a program of somebody's company reads it first, and they do afterwards.
+    """
+    caught = [hit for hit in hits if hit.link.place == TRAP]
+    return {n for n, hit in enumerate(hits) if any(_is_of_one(hit, one) for one in caught)}
+
+
+def _is_of_one(hit: Hit, other: Hit) -> bool:
+    return hit.agent == other.agent or abs(hit.at - other.at) <= _NEAR
 
 
 def _event(hit: Hit) -> ingest.Ours | None:

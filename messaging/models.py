@@ -208,6 +208,9 @@ class Hit(models.Model):
     at = models.DateTimeField()
     method = models.CharField(max_length=10)
     agent = models.CharField(max_length=300, blank=True)
+    network = models.CharField(
+        max_length=100, blank=True, default="", db_default="", help_text="Of scanners, if it came from one."
+    )
     kind = models.CharField(max_length=10, choices=Kind, blank=True, help_text="Empty until it was judged.")
 
     class Meta:

@@ -8,14 +8,12 @@ from uuid import UUID
 
 from django.db import transaction
 
-from foundation.sql import statements
-from messaging import clicks, openings
+from messaging import clicks, openings, seen
 from messaging.models import Hit
 from messaging.returns.models import Opening
 from staff import audit
 
 _BATCH = 200
-_sql = statements("messaging", "clicks")
 
 
 @dataclass
@@ -70,8 +68,7 @@ def _batch(messages: Sequence[UUID], found: Rescored, now: datetime) -> None:
     Opening.objects.bulk_update(opened, ["kind"])
     fell = {hit.link.message_id for hit in hits if hit.kind != Hit.Kind.HUMAN}
     fell |= {one.message_id for one in opened if one.kind != Opening.Kind.HUMAN}
-    if fell:
-        _sql.run("fallen_back", {"ids": sorted(fell)})
+    seen.fall_back(fell)
     openings.tell([one for one in opened if one.kind == Opening.Kind.HUMAN], now)
     clicks.tell([hit for hit in hits if hit.kind == Hit.Kind.HUMAN], now)
 

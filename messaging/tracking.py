@@ -23,9 +23,17 @@ from messaging.outbox import as_json
 TOPIC = "tracking"
 """The slug of the topic by which people agree to being tracked (CO-15). Without such a topic, nobody did."""
 
+TRAP = 32_000
+"""The place of the link that no person sees, and that no author wrote: who follows it is a program (BT-02)."""
+
 _LONGEST = 4_000
 _HREF = re.compile(r'(<a\b[^>]*?\bhref=")([^"]*)(")', re.IGNORECASE)
 _PICTURE = re.compile(r'<img src="[^"]*/o/v1\.[^"]*" width="1" height="1" alt="" style="display:block">')
+_END = "</body>"
+_HIDDEN = (
+    'aria-hidden="true" tabindex="-1" style="display:none;visibility:hidden;max-height:0;overflow:hidden;mso-hide:all"'
+)
+_TRAP_LINK = re.compile(rf'<a href="[^"]*/c/v1\.[^"]*" {re.escape(_HIDDEN)}></a>')
 _BAD = re.compile(r"[\x00-\x20\x7f-\uffff\U00010000-\U0010ffff\\]")
 _sql = statements("messaging", "clicks")
 
@@ -59,14 +67,24 @@ def is_safe(address: str) -> bool:
 
 
 def tracked(letter: Letter, known: Mapping[str, int] | None = None) -> Letter:
-    """The letter with its links led past us, and a picture that we serve. Its plain text stays as it is, for people."""
+    """The letter with its links led past us, a trap for programs, and a picture that we serve.
+
+    Its plain text stays as it is, for people.
+    """
     html, links = wrapped(letter.html, letter.id, known)
-    return replace(letter, html=_with_picture(html, letter.id) if settings.TRACK_OPENS else html, links=links)
+    ours = (_trap(letter.id) if links else "") + (_picture(letter.id) if settings.TRACK_OPENS else "")
+    return replace(letter, html=_at_the_end(html, ours), links=links)
 
 
-def _with_picture(html: str, message: UUID) -> str:
-    before, end, after = html.rpartition("</body>")
-    return f"{before}{_picture(message)}{end}{after}" if end else html
+def _at_the_end(html: str, ours: str) -> str:
+    """Of a whole mail; what is less than one has no place for it."""
+    before, end, after = html.rpartition(_END)
+    return f"{before}{ours}{end}{after}" if end else html
+
+
+def _trap(message: UUID) -> str:
+    """A link for programs that follow whatever there is: unseen, unread and out of the keyboard's way."""
+    return f'<a href="{escape(address_of(message, TRAP))}" {_HIDDEN}></a>'
 
 
 def _picture(message: UUID) -> str:
@@ -102,7 +120,7 @@ def address_of(message: UUID, place: int) -> str:
 
 def shown(message: Message) -> str:
     """The HTML as it was sent, with links that lead straight where they lead: staff who look are no customers."""
-    html = _PICTURE.sub("", message.html)
+    html = _TRAP_LINK.sub("", _PICTURE.sub("", message.html))
     if f"{settings.BASE_URL}/c/" not in html:
         return html
     for link in message.links.all():
@@ -114,7 +132,7 @@ def places_of(messages: Sequence[Message]) -> dict[UUID, dict[str, int]]:
     """The places that messages which were tried before have kept."""
     tried = [message.id for message in messages if message.sending_at is not None]
     found: dict[UUID, dict[str, int]] = {}
-    for link in Link.objects.filter(message__in=tried) if tried else ():
+    for link in Link.objects.filter(message__in=tried).exclude(place=TRAP) if tried else ():
         found.setdefault(link.message_id, {})[link.destination] = link.place
     return found
 
@@ -124,7 +142,12 @@ def keep(letters: Sequence[Letter]) -> None:
     rows = [
         {"message": letter.id, "place": place, "destination": destination}
         for letter in letters
-        for destination, place in letter.links.items()
+        for destination, place in [*letter.links.items(), *_behind_the_trap(letter)]
     ]
     if rows:
         _sql.run("keep", {"links": as_json(rows)})
+
+
+def _behind_the_trap(letter: Letter) -> list[tuple[str, int]]:
+    """It leads where the first link does: who looks for harm finds none, and is led on like anybody (BT-03)."""
+    return [(next(iter(letter.links)), TRAP)] if letter.links and _END in letter.html else []

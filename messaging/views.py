@@ -7,14 +7,15 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.translation import get_language_from_request, override
 from django.views.decorators.csrf import csrf_exempt
 
-from consent import preferences, tokens
+from consent import attempts, preferences, tokens
 from consent.public import page, token_page
 from consent.visits import language_of
 from foundation import clock
 from foundation.errors import Invalid
-from messaging import clicks, openings, tracking
+from messaging import agents, clicks, openings, tracking
 from messaging import feedback as answers
 from messaging.models import Link, Message
+from messaging.seen import Visit
 
 log = logging.getLogger(__name__)
 
@@ -32,8 +33,7 @@ def click(request: HttpRequest, token: str) -> HttpResponse:
         raise Http404
     try:
         with transaction.atomic():
-            agent = request.headers.get("User-Agent", "")
-            clicks.record(link, method=request.method or "", agent=agent, now=clock.now())
+            clicks.record(link, _visit(request))
     except DatabaseError as error:
         # Whoever follows a link wants to get there, also while nothing can be written (TR-04).
         log.error("a hit was not kept (%s)", type(error).__name__)
@@ -84,8 +84,7 @@ def opened(request: HttpRequest, token: str) -> HttpResponse:
     try:
         if (named := tokens.read("open", token)) and request.method in ("GET", "HEAD"):
             with transaction.atomic():
-                agent = request.headers.get("User-Agent", "")
-                openings.record(named["message"], method=request.method, agent=agent, now=clock.now())
+                openings.record(named["message"], _visit(request))
     except (DatabaseError, InterfaceError) as error:
         log.error("that a picture was fetched was not kept (%s)", type(error).__name__)
     return HttpResponse(
@@ -98,3 +97,8 @@ def opened(request: HttpRequest, token: str) -> HttpResponse:
             "X-Content-Type-Options": "nosniff",
         },
     )
+
+
+def _visit(request: HttpRequest) -> Visit:
+    network = agents.network_of(attempts.where_from(request))
+    return Visit(clock.now(), request.method or "", request.headers.get("User-Agent", ""), network)

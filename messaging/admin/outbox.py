@@ -20,7 +20,7 @@ from messaging import outbox, tracking
 from messaging.admin.returning import told_of
 from messaging.delivery import label, told
 from messaging.judging import GUARDRAILS
-from messaging.models import Hit, Message, MessageState
+from messaging.models import Hit, Link, Message, MessageState
 
 _TONES: dict[str, wording.Tone] = {
     MessageState.SENT: "good",
@@ -198,6 +198,12 @@ def _sends(ids: Any) -> SafeString | str:
     return format_html_join("", "<div>{}, {}</div>", told)
 
 
+def _named(link: Link) -> SafeString | str:
+    if link.place == tracking.TRAP:
+        return "A link that no person sees: who follows it is a program"
+    return wording.wide(link.destination)
+
+
 def _clicks(row: Message) -> list[Part]:
     links = row.links.order_by("place").annotate(
         people=Count("hits", filter=Q(hits__kind=Hit.Kind.HUMAN)),
@@ -205,7 +211,12 @@ def _clicks(row: Message) -> list[Part]:
         last=Max("hits__at", filter=Q(hits__kind=Hit.Kind.HUMAN)),
     )
     rows = [
-        (wording.wide(one.destination), one.people, one.programs, wording.moment(one.last) if one.last else "")
+        (
+            _named(one),
+            one.people,
+            one.programs,
+            wording.moment(one.last) if one.last else "",
+        )
         for one in links
     ]
     if not rows:

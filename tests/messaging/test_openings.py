@@ -101,7 +101,7 @@ def test_tr_05_the_picture_comes_also_while_nothing_can_be_written(
     def fail(*_: Any, **__: Any) -> None:
         raise DatabaseError("cannot execute INSERT in a read-only transaction")
 
-    monkeypatch.setattr(Opening.objects, "create", fail)
+    monkeypatch.setattr(Opening, "save", fail)
     at(60 * SECOND)
     assert client.get(_picture(sent)).content == openings.PICTURE
 

@@ -1,9 +1,11 @@
 """Tracked links: who is tracked, where a link leads, and which clicks are those of people."""
 
+import json
 import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from html import unescape
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -16,7 +18,7 @@ from hypothesis import strategies as st
 from consent import tokens
 from consent.models import Topic
 from foundation import clock
-from messaging import clicks, dispatch, tracking
+from messaging import agents, clicks, dispatch, tracking
 from messaging.models import Hit, Link, Message, Template
 from profiles import erasing
 from profiles.models import Event, Profile
@@ -127,13 +129,16 @@ def test_tr_01_tr_03_links_carry_a_signed_place_and_ways_out_are_never_wrapped(
 ) -> None:
     hrefs = _hrefs(tracked.html)
     assert [href for href in hrefs if "example.com" in href] == ["mailto:us@example.com"]
-    assert [href for href in hrefs if "/c/" in href] == [tracking.address_of(tracked.id, n) for n in (0, 1)]
+    assert [href for href in hrefs if "/c/" in href] == [
+        tracking.address_of(tracked.id, n) for n in (0, 1, tracking.TRAP)
+    ]
     assert sum("/preferences/" in href or "/unsubscribe/" in href for href in hrefs) == 2
     assert "tel:+49301234" in hrefs
     assert list(Link.objects.order_by("place").values_list("destination", flat=True)) == [
-        "https://example.com/a?b=1&c=2#d", "https://example.com/two"
+        "https://example.com/a?b=1&c=2#d", "https://example.com/two", "https://example.com/a?b=1&c=2#d"
     ]  # fmt: skip
     assert "https://example.com/two" in tracked.text
+    assert "/c/" not in tracked.text
     assert "https://example.com/two" in _hrefs(tracking.shown(tracked))
     (mail,) = sink.mails
     assert "/c/v1." in str(mail)
@@ -240,10 +245,11 @@ def test_what_is_sent_again_keeps_the_places_of_what_may_have_arrived(
     Message.objects.filter(id=tracked.id).update(state="queued", due_at=now)
     dispatch.tick(now)
     assert list(Link.objects.order_by("place").values_list("destination", flat=True)) == [
-        "https://example.com/a?b=1&c=2#d", "https://example.com/two", "https://example.com/new"
+        "https://example.com/a?b=1&c=2#d", "https://example.com/two", "https://example.com/new",
+        "https://example.com/a?b=1&c=2#d",
     ]  # fmt: skip
     assert [href for href in _hrefs(state_of(tracked.id).html) if "/c/" in href] == [
-        tracking.address_of(tracked.id, place) for place in (2, 1)
+        tracking.address_of(tracked.id, place) for place in (2, 1, tracking.TRAP)
     ]
 
 
@@ -326,6 +332,69 @@ def test_bt_02_hits_are_told_apart_as_a_plain_reading_of_the_rules_does(
     assert [str(kind) for kind in clicks.told_apart(rows, range(links), began)] == _plainly(hits, links)
 
 
+AGENTS = {
+    "IPHONE": "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 Mobile/15E148 Safari/604.1",
+    "CHROME": "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/142.0.0.0 Safari/537.36",
+    "CHROME_OLD": "Mozilla/5.0 (Windows NT 6.1) AppleWebKit/537.36 Chrome/79.0.3945.88 Safari/537.36",
+    "FIREFOX": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
+}  # fmt: skip
+
+
+def test_bt_02_of_the_fixture_set_programs_are_told_from_people_by_known_figures() -> None:
+    left = datetime.fromisoformat("2026-11-24T10:00:00+00:00")
+    verdicts: list[tuple[str, str]] = []
+    for trace in json.loads((Path(__file__).parent / "traces.json").read_text()):
+        hits, real = [], []
+        for after, place, agent, who, *more in trace["hits"]:
+            method, where = [*more, "GET", ""][:2] if more else ("GET", "")
+            link = Link(place=tracking.TRAP if place == "trap" else place)
+            network = agents.network_of(where)
+            at, named = left + after * SECOND, AGENTS.get(agent, agent)
+            hits.append(Hit(link=link, at=at, method=method, agent=named, network=network))
+            real.append(who)
+        found = clicks.told_apart(hits, [*range(trace["links"]), tracking.TRAP], left)
+        verdicts += zip([str(kind) for kind in found], real, strict=True)
+    said, were = [v for v in verdicts if v[0] == "bot"], [v for v in verdicts if v[1] == "bot"]
+    caught = [v for v in verdicts if v == ("bot", "bot")]
+    # One person is lost, and one program missed, in the two traces that say so; no others.
+    assert (len(said) - len(caught), len(were) - len(caught)) == (1, 1)
+    assert len(caught) / len(said) > 0.95
+    assert len(caught) / len(were) > 0.95
+
+
+def test_bt_02_the_hidden_link_is_for_programs_alone_and_tells_on_them_also_afterwards(
+    tracked: Message, client: Client, at: Any
+) -> None:
+    trap = re.search(rf'<a href="{re.escape(tracking.address_of(tracked.id, tracking.TRAP))}"[^>]*></a>', tracked.html)
+    assert trap
+    assert all(said in trap[0] for said in ('aria-hidden="true"', 'tabindex="-1"', "display:none"))
+    assert "/c/v1." not in tracking.shown(tracked)
+    moment = at(60 * SECOND)
+    client.get(_path(tracked, 1), HTTP_USER_AGENT=AGENTS["CHROME"])
+    clicks.tick(moment + 3 * SECOND)
+    assert state_of(tracked.id).state == "clicked"
+    moment = at(90 * SECOND)
+    answer = client.get(_path(tracked, tracking.TRAP), HTTP_USER_AGENT=AGENTS["CHROME"])
+    assert (answer.status_code, answer["Location"]) == (302, "https://example.com/a?b=1&c=2#d")
+    clicks.tick(moment + 3 * SECOND)
+    assert state_of(tracked.id).state == "sent"
+    assert set(Hit.objects.values_list("kind", flat=True)) == {"bot"}
+    assert len(_told()) == 1  # what was told stays told; no figure counts it
+
+
+def test_bt_02_scanners_are_known_by_their_networks_and_no_address_is_kept(
+    tracked: Message, client: Client, at: Any
+) -> None:
+    moment = at(60 * SECOND)
+    client.get(_path(tracked, 0), HTTP_USER_AGENT=AGENTS["CHROME"], REMOTE_ADDR="67.231.150.7")
+    moment = at(90 * SECOND)
+    client.get(_path(tracked, 1), HTTP_USER_AGENT=AGENTS["CHROME"], REMOTE_ADDR="192.0.2.7")
+    clicks.tick(moment + 9 * SECOND)
+    assert list(Hit.objects.order_by("id").values_list("network", "kind")) == [("Proofpoint", "bot"), ("", "human")]
+    fields = {field.name for field in Hit._meta.fields}
+    assert fields == {"id", "link", "at", "method", "agent", "network", "kind"}
+
+
 def test_co_15_whoever_takes_tracking_back_is_led_on_and_leaves_nothing(
     tracked: Message, ada: Profile, agree: Agree, client: Client, at: Any, now: datetime
 ) -> None:
@@ -341,7 +410,7 @@ def test_tr_04_a_link_leads_on_while_nothing_can_be_written(
     def fail(*_: Any, **__: Any) -> None:
         raise DatabaseError("cannot execute INSERT in a read-only transaction")
 
-    monkeypatch.setattr(Hit.objects, "create", fail)
+    monkeypatch.setattr(Hit, "save", fail)
     at(60 * SECOND)
     assert client.get(_path(tracked, 1))["Location"] == "https://example.com/two"
     assert client.get(_path(tracked, 1)[:-2]).status_code == 404
