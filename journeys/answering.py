@@ -9,7 +9,7 @@ from django.db.models import Q
 
 from foundation import clock, registry
 from foundation.sql import statements
-from journeys import calling, documents, ending, work
+from journeys import calling, documents, ending, numbers, work
 from journeys import program as programs
 from journeys.fields import said
 from journeys.models import (
@@ -138,15 +138,16 @@ def absorb(merges: Sequence[Pair]) -> None:
 
 @registry.erase.join
 def erase(profile: Profile) -> None:
-    """Takes the person out of every journey, story and all."""
+    """Takes the person out of every journey, story and all; what they count for stays, as nobody's."""
     # Held first: who walks with one of them now writes on its story until then.
     list(Enrollment.objects.filter(profile=profile).order_by("pk").select_for_update(of=("self",)).values_list("pk"))
+    numbers.keep(profile.pk)
     Transition.objects.filter(enrollment__profile=profile).delete()
     Enrollment.objects.filter(profile=profile).delete()
     Refusal.objects.filter(profile=profile).delete()
     Appointment.objects.filter(profile=profile).delete()
     QueuedEntry.objects.filter(profile=profile).delete()
-    Assignment.objects.filter(profile=profile).delete()
+    Assignment.objects.filter(profile=profile).update(profile=None)
 
 
 @registry.export.join

@@ -212,7 +212,9 @@ class Assignment(models.Model):
     id = models.BigAutoField(primary_key=True)
     journey = models.SlugField(max_length=100, db_index=False, help_text="Slug of the journey.")
     step = models.CharField(max_length=100)
-    profile = models.ForeignKey(Profile, on_delete=models.CASCADE, related_name="+")
+    profile = models.ForeignKey(
+        Profile, null=True, on_delete=models.CASCADE, related_name="+", help_text="Nobody: they were erased, and count."
+    )
     arm = models.CharField(max_length=100)
     at = models.DateTimeField()
 
@@ -402,6 +404,26 @@ class Tally(models.Model):
             )
         ]
         indexes = [models.Index(fields=["journey_id"], condition=Q(settled=False), name="counts_on_their_way")]
+
+
+class Bygone(models.Model):
+    """What those who were erased count for, under the names of `Tally`: numbers stay, and nobody is named."""
+
+    id = models.BigAutoField(primary_key=True)
+    journey_id = models.BigIntegerField()
+    version_id = models.BigIntegerField()
+    day = models.DateField()
+    step = models.CharField(max_length=100)
+    arm = models.CharField(max_length=100)
+    what = models.CharField(max_length=12)
+    n = models.BigIntegerField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["journey_id", "version_id", "day", "step", "arm", "what"], name="one_sum_of_the_erased"
+            )
+        ]
 
 
 class Attempt(models.Model):

@@ -6,6 +6,7 @@ Triggers keep count of every change (see the model `Tally`), so that what is rea
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from uuid import UUID
 
 from django.db import transaction
 
@@ -129,6 +130,14 @@ def settle(now: datetime) -> int:
     with transaction.atomic():
         [(free,)] = _sql.rows("alone")
         return int(_sql.rows("settle", {"limit": _AT_ONCE})[0][0]) if free else 0
+
+
+def keep(profile: UUID) -> None:
+    """Before this person is erased: what they count for stays (`Bygone`). Whoever is on the way, or parked, has left.
+
+    The caller holds their enrollments, and deletes them in the same transaction.
+    """
+    _sql.run("keep", {"profile": profile})
 
 
 def miscounted() -> list[str]:

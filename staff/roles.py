@@ -168,6 +168,7 @@ OWNERS_ALONE = {
     "journeys.queuedentry": "A queue of ours.",
     "journeys.call": "Shown with the person on the journey.",
     "journeys.tally": "Counts of ours; the page of the journey shows them.",
+    "journeys.bygone": "Counts of ours, of those who were erased; the page of the journey has them with the others.",
     "journeys.attempt": "A record of ours on what is under way.",
     "journeys.appointment": "When time next matters, a plan of ours.",
     "journeys.revision": "Steps back from a draft, for undo; the versions tell what was published.",

@@ -38,7 +38,9 @@ class Exposure(models.Model):
 
     id = models.BigAutoField(primary_key=True)
     holdout = models.ForeignKey(Holdout, on_delete=models.CASCADE, related_name="exposures")
-    profile = models.ForeignKey(Profile, on_delete=models.CASCADE, related_name="+")
+    profile = models.ForeignKey(
+        Profile, null=True, on_delete=models.CASCADE, related_name="+", help_text="Nobody: they were erased, and count."
+    )
     held = models.BooleanField()
     exposed_at = models.DateTimeField()
     crossed = models.BooleanField(

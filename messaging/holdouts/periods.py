@@ -93,7 +93,8 @@ def absorb(merges: Sequence[Pair]) -> None:
 
 
 def erase(profiles: Iterable[UUID]) -> None:
-    Exposure.objects.filter(profile__in=list(profiles)).delete()
+    """On which side they stood goes on to count, as nobody's."""
+    Exposure.objects.filter(profile__in=list(profiles)).update(profile=None)
 
 
 def told(profile: UUID) -> list[dict[str, object]]:

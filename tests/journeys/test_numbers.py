@@ -76,13 +76,22 @@ def test_counts_are_those_of_counting_everybody_whatever_happens(stage: Stage, p
         stage.go_on(days=chance.choice([1, 1, 3]))
         if chance.random() < 0.5:
             numbers.settle(stage.now)
-    registry.erase.ask(people.pop())
     journey.refresh_from_db()
     first, second = journey.versions.order_by("number")
     day = stage.now.date() - timedelta(days=8)
-    for version, since in [(None, None), (first, None), (second, None), (None, day), (second, day)]:
+    ways = [(None, None), (first, None), (second, None), (None, day), (second, day)]
+    for version, since in ways:
         assert numbers.of(journey, version, since) == plain(journey, version, since)
-    assert numbers.of(journey).entered > 8
+    assert (before := numbers.of(journey)).entered > 8
+    # Who is erased counts on, and stands nowhere any more.
+    registry.erase.ask(gone := people.pop())
+    assert not Enrollment.objects.filter(profile=gone).exists()
+    for version, since in ways:
+        rest, known = plain(journey, version, since), numbers.of(journey, version, since)
+        assert (known.active, known.failed) == (rest.active, rest.failed)
+        assert known.completed >= rest.completed and known.exited >= rest.exited
+    assert (now := numbers.of(journey)).entered == before.entered and now.converted == before.converted
+    assert all(now.step(key).reached == step.reached for key, step in before.steps.items())
     assert audit.breaches(stage.now) == []
     Tally.objects.filter(what="passed").first().delete()  # type: ignore[union-attr]
     assert audit.breaches(stage.now) == ["The numbers of the journey onboarding are not what counting gives."]
