@@ -141,23 +141,22 @@ def _woken(
 ) -> list[Traveller]:
     """Those who wait for something that was done now, or for a moment that hangs on a value that changed.
 
-    While their journey is paused, nobody is woken. While it carries its people over to a new version, they are made
-    due, so that they are asked once that is over: what was done is not told again.
+    While their journey is paused or carries its people over to a new version, nobody is woken. They are made due, so
+    that they are asked once that is over: what was done is not told again. Of those who await something, whoever
+    resumes a journey asks all; of whose moment hangs on a value, those whose moment may have changed.
     """
-    called = [
-        one
-        for one in there
-        if one.active
-        and (one.journey_id in walk.live or one.journey_id in walk.carrying)
-        and (
-            any(_is_awaited(name, one.awaits) for name in done[one.profile_id])
-            or (one.profile_id in values and _hangs_on(one, values[one.profile_id], walk))
-        )
-    ]
-    for one in called:
-        if one.journey_id in walk.carrying:
-            one.due_at, walk.moved[one.id] = walk.now, one
-    return [one for one in called if one.journey_id in walk.live]
+    woken = []
+    for one in there:
+        hangs = one.active and one.profile_id in values and _hangs_on(one, values[one.profile_id], walk)
+        if hangs and one.journey_id in walk.paused:
+            # As if it had changed when the pause began: the ways to resume then let them be asked at once.
+            one.due_at, walk.moved[one.id] = min(one.due_at or walk.now, walk.paused[one.journey_id]), one
+        elif hangs or (one.active and any(_is_awaited(name, one.awaits) for name in done[one.profile_id])):
+            if one.journey_id in walk.carrying:
+                one.due_at, walk.moved[one.id] = walk.now, one
+            elif one.journey_id in walk.live:
+                woken.append(one)
+    return woken
 
 
 def _hangs_on(one: Traveller, values: frozenset[str], walk: Walk) -> bool:

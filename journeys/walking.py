@@ -31,6 +31,7 @@ BACKOFF = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 30, 120))
 """How long a step that raised is left alone, each time; after the last one the person is parked."""
 _UNKNOWN_KIND = timedelta(minutes=10)
 _AN_INSTANT = timedelta(seconds=1)
+_LONGEST_RUN = timedelta(minutes=5)
 
 
 @dataclass(slots=True)
@@ -88,16 +89,23 @@ class Walk:
     again: dict[tuple[str, int, int, str], list[Traveller]] = field(default_factory=dict)  # of whom was parked before
     called_off: dict[str, list[UUID]] = field(default_factory=dict)
     carrying: frozenset[int] = frozenset()  # live journeys whose people are being carried over to a new version
+    paused: Mapping[int, datetime] = field(default_factory=dict)  # since when
     careful: bool = False  # steps are left to `engine.advance`, which survives what they do to a worker
     _programs: dict[int, Program] = field(default_factory=dict)
 
     @classmethod
     def at(cls, now: datetime) -> Self:
+        """As of `now`, or of when a journey was set going since the run began: in its pause nobody went on."""
         rows = Journey.objects.annotate(still=Q(carrying__isnull=True))
-        journeys = list(rows.values_list("id", "slug", "status", "still"))
-        live = frozenset(id for id, _, status, still in journeys if status == Journey.Status.LIVE and still)
-        carrying = frozenset(id for id, _, status, still in journeys if status == Journey.Status.LIVE and not still)
-        return cls(now, {id: slug for id, slug, *_ in journeys}, live, carrying=carrying)
+        journeys = list(rows.values_list("id", "slug", "status", "still", "watched_since", "paused_at"))
+        live = [(id, still, since) for id, _, status, still, since, _ in journeys if status == Journey.Status.LIVE]
+        return cls(
+            max([now, *(since for *_, since in live if since and since <= now + _LONGEST_RUN)]),
+            {id: slug for id, slug, *_ in journeys},
+            live=frozenset(id for id, still, _ in live if still),
+            carrying=frozenset(id for id, still, _ in live if not still),
+            paused={id: at for id, _, status, _, _, at in journeys if status == Journey.Status.PAUSED and at},
+        )
 
     def programs(self, travellers: Iterable[Traveller]) -> dict[int, Program]:
         """The programs of the versions that these are in."""

@@ -11,6 +11,8 @@ from foundation.errors import Conflict, Invalid
 from journeys import audit, calling, following, publishing, skipping, starting
 from journeys.models import Enrollment, Journey, QueuedEntry, Refusal, Task, Transition
 from messaging.models import Message
+from profiles import ingest
+from profiles.identity import Trust
 from profiles.models import Profile
 from staff.models import Team
 from tests.api.conftest import client_with
@@ -61,6 +63,49 @@ def test_each_way_to_go_on_is_what_a_plain_account_of_it_says(stage: Stage, pers
         stage.now += timedelta(hours=1)
     for one, at in entering.items():
         assert sent(one) == expected(at, begun, over, how), one
+    assert audit.breaches(stage.now) == []
+
+
+def test_whose_date_changes_during_the_pause_waits_for_the_new_one_whichever_way_it_is_resumed(
+    stage: Stage, person: People
+) -> None:
+    """Hours: paused from 9 to 20, changed at 12. A moment that has come by then is as late as the pause made it."""
+    date = {"key": "date", "kind": "wait", "until_date": {"attribute": "renews_at"}}
+    changes = [(30, 15), (30, 10), (30, 25), (15, 30), (15, 18), (30, 30)]
+    expected = {
+        "catch_up": [20, 20, 25, 30, 20, 30],
+        "shift": [20, 20, 25, 30, 20, 41],  # what did not change stood still with the rest
+        "skip": [None, None, 25, 30, None, 30],
+    }
+    began, people = stage.now, dict[str, list[Profile]]()
+
+    def renews(one: Profile, hour: int) -> None:
+        call = {"type": "identify", "userId": one.external_id, "messageId": f"{one.external_id} {hour}",
+                "timestamp": stage.now.isoformat(),
+                "traits": {"renews_at": (began + timedelta(hours=hour)).isoformat()}}  # fmt: skip
+        assert not ingest.take([call], source="test", trust=Trust.SERVER, now=stage.now, sent_at=stage.now).rejected
+
+    for how in publishing.HOW:
+        stage.journey(date, send("hello"), slug=how, trigger={"kind": "event", "name": how})
+        people[how] = [person(f"{how} {n}") for n in range(len(changes))]
+        for one, (before, _) in zip(people[how], changes, strict=True):
+            renews(one, before)
+            stage.does(one, how)
+    for hour in range(43):
+        stage.now = began + timedelta(hours=hour)
+        for how in publishing.HOW:
+            if hour == 20:
+                publishing.resume(how, how=how, now=stage.now)
+            for one, (before, after) in zip(people[how], changes, strict=True):
+                if hour == 12 and before != after:
+                    renews(one, after)
+        stage.rest()
+        for how in publishing.HOW:
+            if hour == 9:
+                publishing.pause(how, now=stage.now)
+    for how in publishing.HOW:
+        hours = [[(at - began) / timedelta(hours=1) for _, at in sent(one)] for one in people[how]]
+        assert hours == [[] if hour is None else [hour] for hour in expected[how]], how
     assert audit.breaches(stage.now) == []
 
 
