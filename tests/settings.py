@@ -1,10 +1,22 @@
 """The product's own settings, in a throwaway home that the workers of one run share."""
 
 import os
+import shutil
 import tempfile
+from pathlib import Path
+
+
+def _ground() -> str | None:
+    """Memory, where there is room for what a run leaves there: making a database of 400 files takes a tenth of the time."""
+    memory = Path("/dev/shm")
+    if os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > 6 * 1024**3:
+        return str(memory)
+    return None
+
 
 if "CAIRN_TEST_HOME" not in os.environ:
-    os.environ["CAIRN_TEST_HOME"] = tempfile.mkdtemp(prefix="cairn-test-")
+    os.environ["CAIRN_TEST_HOME"] = tempfile.mkdtemp(prefix="cairn-test-", dir=_ground())
+    os.environ["PYTEST_DEBUG_TEMPROOT"] = tempfile.mkdtemp(prefix="files-", dir=os.environ["CAIRN_TEST_HOME"])
 for name in ("DATABASE_URL", "DATABASE_OWNER_URL", "CELERY_BROKER_URL", "EMAIL_URL", "CAIRN_CLOCK", "BASE_URL"):
     os.environ.pop(name, None)
 os.environ["CAIRN_HOME"] = os.environ["CAIRN_TEST_HOME"]
