@@ -8,6 +8,21 @@ _APPEND_ONLY = """
 """
 
 
+def foresee(connection: BaseDatabaseWrapper, app_role: str) -> None:
+    """Gives `app_role` its rights on whatever the owner makes from now on, at once; to be run before migrations.
+
+    Triggers write into tables of a later migration as soon as it is committed, while the app is at work.
+    """
+    app = connection.ops.quote_name(app_role)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT current_user")
+        if cursor.fetchone()[0] != app_role:
+            cursor.execute(
+                f"ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {app};"
+                f"ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT USAGE, SELECT ON SEQUENCES TO {app};"
+            )
+
+
 def grant(connection: BaseDatabaseWrapper, app_role: str) -> None:
     """Grants `app_role` its rights on all that the owner has made; to be run after each migration."""
     quote = connection.ops.quote_name

@@ -57,6 +57,26 @@ def test_rights_are_granted_again_after_each_migration(transactional_db: None) -
             assert cursor.fetchone() == (True, True, table == "later", table == "later", False)
 
 
+def test_what_a_migration_makes_the_app_may_use_before_the_last_one_is_applied(transactional_db: None) -> None:
+    """The database was migrated by the command; nothing is granted by hand here."""
+    with connections["owner"].cursor() as cursor:
+        cursor.execute("CREATE TABLE counts (id bigserial, n bigint)")
+        cursor.execute(
+            "CREATE FUNCTION counted() RETURNS trigger LANGUAGE plpgsql AS"
+            " $$BEGIN INSERT INTO counts (n) SELECT count(*) FROM fresh; RETURN NULL; END$$"
+        )
+        cursor.execute(
+            "CREATE TRIGGER counted AFTER INSERT ON foundation_loop REFERENCING NEW TABLE AS fresh"
+            " FOR EACH STATEMENT EXECUTE FUNCTION counted()"
+        )
+    with connection.cursor() as cursor:
+        cursor.execute("INSERT INTO foundation_loop (name) VALUES ('a'), ('b')")
+        cursor.execute("SELECT n FROM counts")
+        assert cursor.fetchone() == (2,)
+        cursor.execute("SELECT has_table_privilege('counts', 'TRUNCATE')")
+        assert cursor.fetchone() == (False,)
+
+
 def test_one_role_for_everything_is_left_as_it_is(transactional_db: None) -> None:
     owner = connections["owner"]
     roles.grant(owner, "cairn_owner")

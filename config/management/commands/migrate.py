@@ -1,4 +1,4 @@
-"""`migrate` as the owner of the tables; then the app role gets just the rights that it needs."""
+"""`migrate` as the owner of the tables; the app role gets just the rights that it needs, at each step of the way."""
 
 from typing import Any
 
@@ -21,7 +21,11 @@ class Command(migrate.Command):
             raise CommandError("Set DATABASE_OWNER_URL: the tables belong to the owner role, and only it may migrate.")
         connection = connections[options["database"]]
         with migrating.taking_turns(connection):
+            looks_only = options["plan"] or options["check_unapplied"]
+            app_role = settings.DATABASES["default"]["USER"]
+            if not looks_only:
+                roles.foresee(connection, app_role)
             super().handle(*args, **options)
-            if not (options["plan"] or options["check_unapplied"]):
+            if not looks_only:
                 partitions.ensure(connection)
-                roles.grant(connection, settings.DATABASES["default"]["USER"])
+                roles.grant(connection, app_role)
