@@ -166,11 +166,7 @@ def _reversed(subject: Subject, first: int, last: int, page: str, words: Wording
         if row.seq < first or row.id not in standing:  # not of this act, or decided anew since
             continue
         key = (row.topic, row.channel)
-        before = folded(
-            Decision(r.id, r.state, r.occurred_at, r.expires_at)
-            for r in rows
-            if r.seq < first and (r.topic, r.channel) == key
-        )
+        before = folded(Decision.of(r) for r in rows if r.seq < first and (r.topic, r.channel) == key)
         state = _before(row, before.state if before else None, bases)
         if state != row.state:
             yield _of_the_page(subject.profile_id, key, state, _undoes(page, row), words)

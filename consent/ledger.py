@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 from django.db import transaction
 
 from consent import chain, subjects, validity
-from consent.fold import Decision, Standing, fold
+from consent.fold import Decision, Standing, fold, outlasts
 from consent.models import (
     DECISIONS,
     ConsentEvidence,
@@ -231,27 +231,25 @@ class _Book:
             self.merged.add(choice.profile_id)
         row = self._append(choice, self._time(choice))
         self.about[choice.profile_id].add((choice.topic, choice.channel))
-        self.standing[key] = fold(self.standing.get(key), Decision(row.id, row.state, row.occurred_at, row.expires_at))
+        self.standing[key] = fold(self.standing.get(key), Decision.of(row))
         return row
 
     def _adds(self, choice: Choice) -> bool:
         standing = self.standing.get((choice.profile_id, choice.topic, choice.channel))
         if standing is None or standing.state != choice.state:
             return True
-        if choice.implied and not self._outlasts(choice, standing):
-            return False  # they have said as much themselves, or more lately
         if choice.source == Source.MERGE:
             return choice.expires_at != standing.expires_at
-        # A refusal needs no more proof than itself.
-        return (
-            choice.state == State.GRANTED
-            and bool(choice.evidence)
-            and self.known.get(standing.record) != choice.evidence
-        )
+        if choice.state != State.GRANTED:
+            return False  # a refusal needs no more proof than itself
+        lengthens = bool(choice.implied or choice.occurred_at) and self._outlasts(choice, standing)
+        if lengthens or choice.implied:
+            return lengthens  # else they have said as much themselves, or more lately
+        return bool(choice.evidence) and self.known.get(standing.record) != choice.evidence
 
     def _outlasts(self, choice: Choice, standing: Standing) -> bool:
-        end = self._end(choice, self._time(choice))
-        return standing.expires_at is not None and end is not None and end > standing.expires_at
+        at = self._time(choice)
+        return at >= standing.since and outlasts(self._end(choice, at), standing.expires_at)
 
     def _end(self, choice: Choice, at: datetime) -> datetime | None:
         """Until when it counts. A merge takes over what was said, and says nothing new."""

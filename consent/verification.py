@@ -117,7 +117,7 @@ def _chain(rows: Iterable[_Row], tally: Tally) -> Iterator[Finding]:
         tally.rows += 1
         yield from (Finding(row.subject, row.seq, reason) for reason in _wrong_with(row, seq, previous))
         seq, previous = row.seq, row.hash
-        standing[key] = fold(standing.get(key), Decision(row.id, row.state, row.occurred_at, row.expires_at))
+        standing[key] = fold(standing.get(key), Decision.of(row))
     if person[1] is not None:
         yield from (Finding(person[0], None, reason, person[1]) for reason in _unlike(standing, said))
 
@@ -157,8 +157,8 @@ def _rebuild(people: Sequence[UUID], now: datetime) -> None:
     with transaction.atomic():
         owners = {ref: profile for profile, ref in subjects.lock_to_write(people, now).items()}
         decisions: dict[tuple[UUID, str, str], list[Decision]] = defaultdict(list)
-        for ref, topic, channel, record, state, at, end in _sql.rows("decisions", {"refs": list(owners)}):
-            decisions[owners[ref], topic, channel].append(Decision(record, state, at, end))
+        for ref, topic, channel, record, state, at, end, settles in _sql.rows("decisions", {"refs": list(owners)}):
+            decisions[owners[ref], topic, channel].append(Decision(record, state, at, end, settles))
         _sql.run("forget", {"profiles": people})
         ConsentState.objects.bulk_create(
             [

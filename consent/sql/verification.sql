@@ -17,7 +17,7 @@ ORDER BY 1 NULLS FIRST, 2 NULLS LAST;
 
 -- name: decisions
 -- What the chains of these subjects say, in order.
-SELECT subject_ref, topic, channel, id, state, occurred_at, expires_at FROM consent_consentrecord
+SELECT subject_ref, topic, channel, id, state, occurred_at, expires_at, source = 'merge' FROM consent_consentrecord
 WHERE subject_ref = ANY(%(refs)s) ORDER BY subject_ref, seq;
 
 -- name: forget

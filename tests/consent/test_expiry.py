@@ -317,3 +317,26 @@ def test_the_loop_takes_many_and_few_statements(person: Any, yearly: Topic, end:
     with CaptureQueriesContext(connection) as queries:
         assert expiring.tick(end) == 30
     assert len(queries) < 25
+
+
+def test_a_yes_that_lasts_longer_counts_on_when_a_newer_one_has_run_out(
+    ada: Profile, ben: Profile, news: Topic, decide: Decide, now: datetime
+) -> None:
+    soon, later = now + timedelta(days=7), now + timedelta(days=30)
+    decide(ada, "news", "granted", expires_at=later)
+    decide(ada, "news", "granted", now=now + SECOND, source=Source.API, evidence={"form": "7"}, expires_at=soon)
+    # Told in the other order: what a file says of a day on which the first yes stood already.
+    decide(ben, "news", "granted", source=Source.API, evidence={"form": "7"}, expires_at=soon)
+    told: dict[str, Any] = {"source": Source.IMPORT, "occurred_at": now + SECOND, "expires_at": later}
+    assert decide(ben, "news", "granted", now=now + 2 * SECOND, **told).verdict == "recorded"
+    assert decide(ben, "news", "granted", now=now + 3 * SECOND, **told).verdict == "unchanged"
+    expiring.tick(soon + SECOND)
+    for one in (ada, ben):
+        assert (state_of(one, soon + SECOND), state_of(one, later + SECOND)) == ("granted", "expired")
+    assert not list(verification.verify())
+    assert verification.rebuild([ada.id, ben.id], now=soon) == 2
+    assert not list(verification.verify())
+    # By itself a program that says the same again lengthens nothing: only they renew it, or what they said at a time.
+    assert decide(ben, "news", "granted", now=soon, source=Source.JOURNEY).verdict == "unchanged"
+    expiring.tick(later + SECOND)
+    assert [state for state, _ in story(ben)] == ["granted", "granted", "expired"]

@@ -252,9 +252,7 @@ def test_CO22_the_states_are_the_fold_of_the_ledger(
         ledger.record(choices[place::calls], now=now + timedelta(minutes=place))
     made: dict[tuple[str, str], list[Decision]] = {}
     for row in ConsentRecord.objects.filter(subject_ref__in=one.subjects.values("ref")).order_by("seq"):
-        made.setdefault((row.topic, row.channel), []).append(
-            Decision(row.id, row.state, row.occurred_at, row.expires_at)
-        )
+        made.setdefault((row.topic, row.channel), []).append(Decision.of(row))
     kept = {(row.topic, row.channel): (row.state, row.record, row.since, row.expires_at) for row in one.consents.all()}
     assert kept == {
         key: (found.state, found.record, found.since, found.expires_at)
