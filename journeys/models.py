@@ -477,3 +477,6 @@ class Presence(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["journey", "who"], name="one_presence_a_journey")]
+
+
+from journeys.testing import models as _testing  # noqa: E402, F401

@@ -16,6 +16,8 @@ from foundation.wording import plural
 from journeys import documents, following, kinds, pausing, rounds, skipping
 from journeys import program as programs
 from journeys.models import Enrollment, EnrollmentState, Journey, JourneyVersion
+from journeys.testing import gate
+from journeys.testing.running import Result
 from segments.models import Membership
 from staff import actors, audit
 
@@ -159,6 +161,7 @@ def publish(
     include_members: bool = False,
     plan: Sequence[Mapping[str, Any]] = (),
     reason: str = "",
+    despite_tests: bool = False,
     now: datetime,
 ) -> JourneyVersion:
     """Freezes the draft, compiles it and makes it what people enter; who is on the way follows from where they stand.
@@ -166,14 +169,19 @@ def publish(
     `plan` says what becomes of groups of them otherwise (see `following`). `Conflict` where a step on which people
     stand is gone, or has become another kind of step, and the plan says nothing of them. `include_members` also enters
     those who are in the segment of the trigger now. Without a draft it publishes what is published: nothing
-    changes, but that a stopped journey is live again. A paused one stays paused.
+    changes, but that a stopped journey is live again. A paused one stays paused. `Conflict` where a test of it fails,
+    unless it is published `despite_tests`, which takes a reason.
     """
+    tested, failed = _tested(slug, now)
     with transaction.atomic():
         journey = hold(slug)
         version = draft_of(journey) or journey.version
         if version is None:
             raise Conflict(f"The journey {journey.name} has no draft to publish.")
         _may_restart(journey)
+        if version.published_at is None and version.document != tested:
+            raise Conflict("Somebody changed the draft while its tests were played. Look at it, and publish it then.")
+        gate.pass_by(journey, failed, despite=despite_tests, reason=reason)
         if version.published_at is None:
             _freeze(version, now)
             following.begin(journey, version, plan, now)
@@ -199,9 +207,20 @@ def publish(
             reason=reason,
             include_members=include_members,
             plan=[dict(choice) for choice in plan],
+            **({"failing_tests": [one.name for one in failed]} if failed else {}),
         )
         wake("journeys.advance")
     return version
+
+
+def _tested(slug: str, now: datetime) -> tuple[Any, list[Result]]:
+    """The document that is to be published, and which of its tests fail; played while nobody waits for the journey."""
+    journey = get(slug)
+    version = draft_of(journey) or journey.version
+    is_live = journey.status in (Journey.Status.LIVE, Journey.Status.PAUSED)
+    if version is None or (version.published_at and is_live) or documents.problems(version.document):
+        return version and version.document, []  # nothing new, or what is refused for itself
+    return version.document, gate.failing(journey, version.document, now=now)
 
 
 @dataclass(frozen=True, slots=True)

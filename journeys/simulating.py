@@ -5,24 +5,28 @@ exist, a journey that was not published. No other journey moves, nothing is sent
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from foundation.errors import Invalid, Problem
 from foundation.wording import exact
-from journeys import documents, engine, entering
+from journeys import documents, engine, entering, work
 from journeys import program as programs
 from journeys.kinds import Entry
-from journeys.models import Call, Enrollment, Journey, JourneyVersion, Refusal, Task, Transition
+from journeys.models import Assignment, Call, Enrollment, Journey, JourneyVersion, Refusal, Task, Transition
+from journeys.steps.split import Split
 from journeys.walking import Traveller, Walk
-from messaging.models import Message
+from messaging.models import Message, MessageState
 from profiles import ingest, people, pulses
-from profiles.models import Profile
+from profiles.models import Profile, Pulse
+from segments import membership
+from segments.models import Watch
 
 SECONDS = 5.0
 MOST_EVENTS = 100
@@ -39,6 +43,35 @@ class Deed:
     properties: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What a team would make of the task that a step gave it; nothing, where there is none then."""
+
+    step: str
+    outcome: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Becomes:
+    """Values of the person that would change; null empties."""
+
+    values: Mapping[str, Any]
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Enters:
+    """They would be put on the journey, whatever its triggers are."""
+
+    at: datetime
+
+
+Act = Deed | Answered | Becomes | Enters
+Reader = Callable[[Sequence[Message], datetime], Mapping[UUID, Mapping[str, Any]]]
+"""What is to be told of messages when they are queued, beside what is told of all."""
+
+
 @dataclass(slots=True)
 class Played:
     """What would have happened, in order; `cut` says why it was not played to its end."""
@@ -46,6 +79,9 @@ class Played:
     entered: bool = False
     state: str = ""
     reason: str = ""
+    step: str = ""
+    due_at: datetime | None = None
+    entered_at: datetime | None = None
     converted_at: datetime | None = None
     until: datetime | None = None
     happened: list[dict[str, Any]] = field(default_factory=list)
@@ -65,16 +101,19 @@ def simulate(
     document: Any,
     *,
     person: Profile | Mapping[str, Any],
-    deeds: Sequence[Deed] = (),
+    deeds: Sequence[Act] = (),
     start: bool,
     context: Mapping[str, Any] | None = None,
     at: datetime,
     until: datetime,
+    draws: Mapping[str, str] | None = None,
+    reader: Reader | None = None,
 ) -> Played:
     """Plays the document from `at` until `until`, for a person as they are now or, made up, of these values.
 
     `start` puts them on it at once, whatever its triggers are; else a deed, or a segment that it brings them into,
-    must. `slug` is the journey whose document it is. Raises `Invalid` for a document that could not be published.
+    must. `slug` is the journey whose document it is. `draws` names the arms that chance gives at splits; with it, even
+    empty, somebody made up is drawn alike each time. Raises `Invalid` for a document that could not be published.
     """
     found = documents.problems(document)
     if found:
@@ -86,7 +125,9 @@ def simulate(
     played = Played()
     try:
         with transaction.atomic():
-            play = _Play(slug, document, person, at)
+            play = _Play(slug, document, person, at, reader)
+            if draws is not None:
+                play.draw(draws)
             play.run(deeds, start, context or {}, until, played)
             raise _Undone
     except _Undone:
@@ -94,8 +135,13 @@ def simulate(
 
 
 class _Play:
-    def __init__(self, slug: str, document: Any, person: Profile | Mapping[str, Any], at: datetime) -> None:
-        self.slug, self.at = slug, at
+    def __init__(
+        self, slug: str, document: Any, person: Profile | Mapping[str, Any], at: datetime, reader: Reader | None
+    ) -> None:
+        self.slug, self.at, self.document, self.reader = slug, at, document, reader
+        self.told: dict[UUID, Mapping[str, Any]] = {}  # what the reader said of messages
+        self.gone: set[UUID] = set()  # messages that nothing called off at once: they would have been judged, and gone
+        self.made_up = not isinstance(person, Profile)
         self.profile = person if isinstance(person, Profile) else _made_up(person, at)
         self.journey = Journey.objects.create(
             slug=f"simulation-{uuid4()}", name=slug, status=Journey.Status.LIVE, created_at=at
@@ -113,12 +159,16 @@ class _Play:
         self.ends = time.monotonic() + SECONDS
 
     def run(
-        self, deeds: Sequence[Deed], start: bool, context: Mapping[str, Any], until: datetime, played: Played
+        self, deeds: Sequence[Act], start: bool, context: Mapping[str, Any], until: datetime, played: Played
     ) -> None:
         pulses.lock_all([self.profile.pk])
-        pulses.take([self.profile.pk])  # what is waiting for the engine is the engine's: it comes back with the rest
+        # What waits for the engine is the engine's: it comes back with the rest.
+        waiting = pulses.take([self.profile.pk])
+        if self.made_up:  # they are in the segments of people like them, and came into none just now
+            membership.refresh(waiting, now=self.at)
         if start:
             self._start(context)
+            self._read()
         ahead = sorted((deed for deed in deeds if deed.at <= until), key=lambda deed: deed.at)
         played.until = until
         for _ in range(_MOST_ROUNDS):
@@ -126,14 +176,16 @@ class _Play:
                 played.cut = f"It took more than {SECONDS:g} seconds, and was played until {exact(self.at)} only."
                 played.until = self.at
                 break
-            due = self._due()
-            moments = [deed.at for deed in ahead[:1]] + [one for one in [due] if one and one <= until]
+            moments = [deed.at for deed in ahead[:1]] + [one for one in (self._due(), self._moved()) if one]
+            moments = [one for one in moments if one <= until]
             if not moments:
                 break
             self.at = max(self.at, min(moments))
+            self._grow_older()
             while ahead and ahead[0].at <= self.at:
-                self._does(ahead.pop(0))
+                self._act(ahead.pop(0))
             self._rest()
+            self._read()
         else:
             played.cut = f"It was played until {exact(self.at)} only: something comes round again and again."
         self._tell(played)
@@ -152,9 +204,53 @@ class _Play:
         walk.write()
         self._look()
 
-    def _does(self, deed: Deed) -> None:
-        key = f"simulation:{uuid4()}"
-        ingest.emit([ingest.Ours(self.profile.pk, deed.name, dict(deed.properties), deed.at, key)], now=self.at)
+    def draw(self, draws: Mapping[str, str]) -> None:
+        """Gives the person these arms at splits; somebody made up, also the others, always the same."""
+        splits = [step for _, step in documents.walk(self.document) if step["kind"] == Split.key]
+        for step in splits:
+            arm = draws.get(step["key"])
+            if arm is None and self.made_up:
+                arm = Split(step["key"], step).drawn(self.slug, "somebody made up")
+            if arm is not None:
+                Assignment.objects.update_or_create(
+                    journey=self.slug,
+                    step=step["key"],
+                    profile=self.profile,
+                    defaults={"arm": arm, "at": self.at},
+                )
+
+    def _act(self, act: Act) -> None:
+        match act:
+            case Deed(name, at, properties):
+                key = f"simulation:{uuid4()}"
+                ingest.emit([ingest.Ours(self.profile.pk, name, dict(properties), at, key)], now=self.at)
+            case Enters():
+                self._start({})
+            case Becomes(values, _):
+                people.set_attributes({self.profile.pk: values}, now=self.at)
+            case Answered(step, outcome, _):
+                rows = Task.objects.filter(enrollment__journey=self.journey, step=step, state=Task.State.OPEN)
+                if task := rows.order_by("created_at").last():
+                    work.finish(task.pk, outcome=outcome, now=self.at)
+
+    def _moved(self) -> datetime | None:
+        """When time alone may next move them into a segment or out of one."""
+        return Watch.objects.filter(pk=self.profile.pk).values_list("next_at", flat=True).first()
+
+    def _grow_older(self) -> None:
+        if Watch.objects.filter(pk=self.profile.pk, next_at__lte=self.at).update(next_at=None, anew=True):
+            pulses.touch([self.profile.pk], cause=Pulse.Cause.TIME, now=self.at)
+
+    def _read(self) -> None:
+        """Takes down which messages were queued now, and what the reader says of them."""
+        rows = Message.objects.filter(enrollment__in=self._mine().values("pk"), state=MessageState.QUEUED)
+        fresh = list(rows.exclude(pk__in=self.gone).select_related("profile__account", "topic", "template__version"))
+        self.gone |= {one.pk for one in fresh}
+        if fresh and self.reader is not None:
+            self.told |= self.reader(fresh, self.at)
+
+    def _mine(self) -> QuerySet[Enrollment]:
+        return Enrollment.objects.filter(journey=self.journey)
 
     def _rest(self) -> None:
         self._look()
@@ -178,11 +274,12 @@ class _Play:
 
     # ── Telling ──────────────────────────────────────────────────────────────────────────────────────────────────────
     def _tell(self, played: Played) -> None:
-        mine = Enrollment.objects.filter(journey=self.journey).order_by("entered_at", "id")
+        mine = self._mine().order_by("entered_at", "id")
         last = mine.last()
         if last is not None:
             played.entered, played.state, played.reason = True, last.state, last.reason
-            played.converted_at = last.converted_at
+            played.converted_at, played.entered_at = last.converted_at, last.entered_at
+            played.step, played.due_at = last.step, last.due_at
         told = Transition.objects.filter(enrollment__in=mine).order_by("id")
         played.happened = [
             {"at": one.at, "step": one.step, "what": one.answer, "arm": one.arm, "why": one.reason} for one in told
@@ -196,12 +293,22 @@ class _Play:
                 "channel": one.channel,
                 "state": one.state,
                 "why": one.reason,
+                "went": one.pk in self.gone,
+                **self.told.get(one.pk, {}),
             }
             for one in messages.order_by("queued_at", "id")
         ]
         tasks = Task.objects.filter(enrollment__in=mine).select_related("team").order_by("created_at", "id")
         played.tasks = [
-            {"at": one.created_at, "step": one.step, "title": one.title, "team": one.team.slug} for one in tasks
+            {
+                "at": one.created_at,
+                "step": one.step,
+                "title": one.title,
+                "team": one.team.slug,
+                "open": one.state == Task.State.OPEN,
+                "outcomes": one.outcomes,
+            }
+            for one in tasks
         ]
         calls = Call.objects.filter(enrollment__in=mine).order_by("created_at", "id")
         played.calls = [{"at": one.created_at, "step": one.step, "url": one.url, "body": one.body} for one in calls]

@@ -34,9 +34,34 @@ def differences(playbook: Playbook) -> Iterator[Difference]:
             if before is None:
                 yield Difference(kind, row["slug"], name, "new", [f"+{line}" for line in _lines(row)])
                 continue
-            after = {**before, **row}
-            lines = list(difflib.unified_diff(_lines(before), _lines(after), lineterm="", n=2))[2:]
+            lines = between(before, row)
             yield Difference(kind, row["slug"], name, "changed" if lines else "same", lines)
+
+
+def between(before: dict[str, Any], row: dict[str, Any]) -> list[str]:
+    """What a definition would be after it was applied, against what it is: line by line, none if it is the same."""
+    after = _in_order({**before, **row, **_tests(before, row)}, before)
+    return list(difflib.unified_diff(_lines(before), _lines(after), lineterm="", n=2))[2:]
+
+
+def _in_order(value: Any, before: Any) -> Any:
+    """The value with its names in the order of before: what is stored has another, which says nothing."""
+    if isinstance(value, dict):
+        known = before if isinstance(before, dict) else {}
+        order = [*(name for name in known if name in value), *(name for name in value if name not in known)]
+        return {name: _in_order(value[name], known.get(name)) for name in order}
+    if isinstance(value, list):
+        old = before if isinstance(before, list) else []
+        return [_in_order(one, old[place] if place < len(old) else None) for place, one in enumerate(value)]
+    return value
+
+
+def _tests(before: dict[str, Any], row: dict[str, Any]) -> dict[str, Any]:
+    """The tests of a journey after it was applied: those of other names stay."""
+    if "tests" not in row:
+        return {}
+    named = {test["name"]: test for test in row["tests"]}
+    return {"tests": list({**{test["name"]: test for test in before.get("tests", [])}, **named}.values())}
 
 
 def _lines(row: dict[str, Any]) -> list[str]:

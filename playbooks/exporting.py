@@ -7,6 +7,7 @@ from consent.models import Topic
 from foundation.errors import Invalid
 from journeys import documents
 from journeys.models import Journey, JourneyVersion
+from journeys.testing import keeping
 from messaging import dynamic
 from messaging.models import Template
 from playbooks.files import Playbook
@@ -120,9 +121,9 @@ def _journey(slug: str) -> Made | None:
     made: dict[str, Any] = {"slug": slug, "name": journey.name}
     made |= {"description": journey.description} if journey.description else {}
     needs = [(use.kind, use.slug) for use in documents.uses(document)] if not documents.flaws(document) else []
-    return made | {"document": document}, [
-        one for one in dict.fromkeys([*needs, *_asked(document)]) if one[0] in _MAKERS
-    ]
+    tests = [keeping.as_row(test) for test in keeping.of(journey)]
+    made |= {"document": document, **({"tests": tests} if tests else {})}
+    return made, [one for one in dict.fromkeys([*needs, *_asked(document)]) if one[0] in _MAKERS]
 
 
 def _asked(value: Any) -> Iterator[Need]:

@@ -7,6 +7,7 @@ from typing import Any
 import yaml
 
 from foundation.errors import Invalid
+from journeys.testing import keeping
 
 _LIBRARY = Path(__file__).parent / "library"
 PARTS = ("teams", "topics", "segments", "templates", "journeys")
@@ -25,6 +26,11 @@ class Playbook:
     segments: list[dict[str, Any]] = field(default_factory=list)
     templates: list[dict[str, Any]] = field(default_factory=list)
     journeys: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def tests(self) -> list[tuple[str, dict[str, Any]]]:
+        """The tests that its journeys must pass, each with the slug of its journey."""
+        return [(row["slug"], test) for row in self.journeys for test in row.get("tests", [])]
 
 
 def slugs() -> list[str]:
@@ -54,7 +60,19 @@ def read(slug: str, text: str) -> Playbook:
         rows = found.setdefault(part, [])
         if not isinstance(rows, list) or not all(isinstance(row, dict) and row.get("slug") for row in rows):
             raise Invalid.at(part, "must be a list of definitions, each with a slug")
+    for row in found["journeys"]:
+        _read_tests(row)
     return Playbook(slug=slug, **{"name": slug, "what": "", **found})
+
+
+def _read_tests(row: dict[str, Any]) -> None:
+    """Has the tests of a journey say all as it is kept."""
+    if "tests" not in row:
+        return
+    path = f"journeys.{row['slug']}.tests"
+    if not isinstance(row["tests"], list):
+        raise Invalid.at(path, "must be a list of tests, each with a name")
+    row["tests"] = [keeping.read_row(test, f"{path}[{place}]") for place, test in enumerate(row["tests"])]
 
 
 def written(playbook: Playbook) -> str:

@@ -7,14 +7,18 @@ from django.db import transaction
 from consent import topics
 from foundation.errors import Invalid, Problem
 from journeys import publishing
+from journeys.testing import keeping
 from messaging import templates
 from playbooks.files import Playbook
 from segments import definitions
 from staff import teams
 
 
-def install(playbook: Playbook, *, now: datetime, publish: bool = True) -> None:
-    """Saves all of it, live, and publishes its journeys; all or nothing. The second time nothing changes."""
+def install(playbook: Playbook, *, now: datetime, publish: bool = True, despite_tests: bool = False) -> None:
+    """Saves all of it, live, and publishes its journeys; all or nothing. The second time nothing changes.
+
+    `Conflict` where a journey does not pass its tests, unless it is published `despite_tests`.
+    """
     reason = f"From the playbook {playbook.name}"
     with transaction.atomic():
         for row in playbook.teams:
@@ -26,7 +30,10 @@ def install(playbook: Playbook, *, now: datetime, publish: bool = True) -> None:
         # Drafts first: segments may speak of journeys, and journeys ask for what they name when they are published.
         for row in playbook.journeys:
             with _at(playbook, "journeys", row["slug"]):
-                publishing.save(**row, reason=reason, now=now)
+                tests = row.get("tests", [])
+                definition = {name: value for name, value in row.items() if name != "tests"}
+                journey = publishing.save(**definition, reason=reason, now=now)
+                keeping.take(journey, tests, now=now)
         for row in playbook.segments:
             with _at(playbook, "segments", row["slug"]):
                 definitions.save(**{"status": "live", **row}, reason=reason, now=now)
@@ -35,7 +42,7 @@ def install(playbook: Playbook, *, now: datetime, publish: bool = True) -> None:
                 templates.save(**row, reason=reason, now=now)
         for row in playbook.journeys if publish else ():
             with _at(playbook, "journeys", row["slug"]):
-                publishing.publish(row["slug"], reason=reason, now=now)
+                publishing.publish(row["slug"], reason=reason, despite_tests=despite_tests, now=now)
 
 
 class _at:

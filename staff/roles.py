@@ -46,6 +46,7 @@ _SETUP = {
     "messaging.holdout": "view",
     "journeys.journey": "view",
     "journeys.journeyversion": "view",
+    "journeys.journeytest": "view",
 }
 _PEOPLE = {
     "profiles.profile": "view",
@@ -73,6 +74,7 @@ TABLE: dict[str, dict[str, str]] = {
         "messaging.brand": "view change",
         "messaging.broadcast": "view add change delete",
         "journeys.journey": "view add change",
+        "journeys.journeytest": "view add change delete",
     },
     "publisher": {
         "consent.topic": "view add change",

@@ -18,6 +18,9 @@ class Command(BaseCommand):
         parser.add_argument("file", help="YAML, as export_journeys writes it")
         parser.add_argument("--dry-run", action="store_true", help="tell what would change, and change nothing")
         parser.add_argument("--no-publish", action="store_true", help="leave journeys as drafts")
+        parser.add_argument(
+            "--despite-tests", action="store_true", help="publish journeys that do not pass their tests"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         path = Path(options["file"])
@@ -31,7 +34,12 @@ class Command(BaseCommand):
                 self.stdout.write("Nothing was changed.")
                 return
             with actors.acting_as("command:apply"):
-                installing.install(playbook, now=clock.now(), publish=not options["no_publish"])
+                installing.install(
+                    playbook,
+                    now=clock.now(),
+                    publish=not options["no_publish"],
+                    despite_tests=options["despite_tests"],
+                )
         except (OSError, UnicodeDecodeError) as error:
             raise CommandError(f"{path} cannot be read: {error}") from None
         except Refused as refusal:
