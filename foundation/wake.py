@@ -14,6 +14,7 @@ from foundation.failpoints import reach
 
 log = logging.getLogger(__name__)
 _needless: ContextVar[str] = ContextVar("needless", default="")
+_kept: ContextVar["Kept | None"] = ContextVar("kept", default=None)
 
 
 def wake(task: str) -> None:
@@ -23,6 +24,38 @@ def wake(task: str) -> None:
     """
     if settings.CAIRN_WAKE_UPS and task != _needless.get() and not _is_promised(task):
         transaction.on_commit(_Call(task), robust=True)
+
+
+class Kept:
+    """Whether a task was asked for, by a transaction that has committed; whoever keeps it does its work."""
+
+    def __init__(self, task: str) -> None:
+        self.task, self.asked = task, False
+
+    def take(self) -> bool:
+        """Whether it was asked for since this was last said."""
+        asked, self.asked = self.asked, False
+        return asked
+
+    def pass_on(self) -> None:
+        """Has another worker do it after all."""
+        _send(self.task)
+
+
+@contextmanager
+def kept(task: str) -> Iterator[Kept]:
+    """Within it `task` is not woken: whoever opened it does the work where it was asked for, and so is there sooner.
+
+    What was asked for and not taken by the end is passed on.
+    """
+    keeper = Kept(task)
+    token = _kept.set(keeper)
+    try:
+        yield keeper
+    finally:
+        _kept.reset(token)
+        if keeper.asked:
+            keeper.pass_on()
 
 
 @contextmanager
@@ -48,7 +81,11 @@ class _Call:
     task: str
 
     def __call__(self) -> None:
-        _send(self.task)
+        keeper = _kept.get()
+        if keeper is not None and keeper.task == self.task:
+            keeper.asked = True
+        else:
+            _send(self.task)
 
 
 def _send(task: str) -> None:

@@ -40,8 +40,7 @@ def claim(shares: Mapping[int, int], now: datetime) -> tuple[Attempt | None, int
 
 
 def begin(kind: Attempt.Kind) -> Attempt:
-    """Writes an attempt down and holds it. To be committed before the work begins."""
-    _sql.run("soon")
+    """Writes an attempt down and holds it. To be called outside of a transaction: it is committed before the work."""
     [(id,)] = _sql.rows("begin", {"kind": kind})
     return Attempt(id=id, kind=kind)
 
@@ -96,8 +95,7 @@ def _forget(id: int) -> None:
 
 def workers_die() -> bool:
     """Whether a worker died lately while it looked at people: then nobody's steps are taken there."""
-    _sql.run("forget_old", {})
-    got = [id for (id,) in _sql.rows("known", {"kind": Attempt.Kind.REACT}) if _try(id)]
+    got = [id for (id,) in _sql.rows("lately") if _try(id)]
     # One that ended well between the two let go of its lock as well, but its row is gone.
     dead = Attempt.objects.filter(id__in=got).exists() if got else False
     for id in got:

@@ -30,20 +30,26 @@ MEMBERS = 2_000
 SECONDS = 25.0  # that a run goes on with one thing, so that its `now` stays true
 _PASSES = 500  # a run ends some time, so that its worker may be told to stop; the next goes on
 _sql = statements("journeys", "engine")
+Then = Callable[[], None]
 
 
-def react(now: datetime) -> int:
+def _nothing() -> None:
+    pass
+
+
+def react(now: datetime, then: Then = _nothing) -> int:
     """Looks again at the people of whom something is new: segments, entries, goals and exits, and what follows at once.
 
     Batch by batch, each in a transaction of its own with the pulses that it takes; how many people it looked at. What
     it writes makes new pulses, which it takes as well: it comes to rest, since those start nothing on their own.
+    `then` is done after each batch.
     """
-    return _until_nothing(_react, now)
+    return _until_nothing(_react, now, then)
 
 
-def advance(now: datetime) -> int:
-    """Moves on those who are due, a share of each journey at a time; how many it moved."""
-    return _until_nothing(once, now)
+def advance(now: datetime, then: Then = _nothing) -> int:
+    """Moves on those who are due, a share of each journey at a time; how many it moved. `then`: as above."""
+    return _until_nothing(once, now, then)
 
 
 def once(now: datetime) -> int:
@@ -51,11 +57,12 @@ def once(now: datetime) -> int:
     return sum(step(now) for step in _STEPS)
 
 
-def _until_nothing(step: Callable[[datetime], int], now: datetime) -> int:
+def _until_nothing(step: Callable[[datetime], int], now: datetime, then: Then) -> int:
     total, began = 0, monotonic()
     for _ in range(_PASSES):
         done = step(now)
         total += done
+        then()
         if not done or monotonic() - began > SECONDS:
             break
     return total
@@ -66,8 +73,7 @@ def _react(now: datetime) -> int:
     if not Pulse.objects.exists():
         return 0
     careful, began = attempts.workers_die(), monotonic()
-    with transaction.atomic():
-        attempt = attempts.begin(Attempt.Kind.REACT)
+    attempt = attempts.begin(Attempt.Kind.REACT)
     reach("react.begun")
     with attempts.held(attempt):
         if monotonic() - began > SECONDS:  # we stood still: others have gone on, and `now` is long past

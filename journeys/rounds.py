@@ -71,6 +71,8 @@ def plan(now: datetime) -> int:
 
 def replan(taken: Sequence[Taken], now: datetime) -> None:
     """Writes down anew when these are to enter, where something is new that a date is read from."""
+    if not any(one.attributes or "merge" in one.causes for one in taken):
+        return
     for one in Round.objects.filter(trigger__kind=Date.key, journey__status__in=_RUNNING):
         bears = {one.trigger["attribute"], "timezone"}
         people = [each.profile_id for each in taken if not bears.isdisjoint(each.attributes) or "merge" in each.causes]

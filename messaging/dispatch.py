@@ -63,6 +63,12 @@ def tick(now: datetime) -> int:
     return done
 
 
+def once(now: datetime) -> bool:
+    """A batch of what is due, the urgent first, all the way; whether there may be more."""
+    claims = _claim(now)
+    return bool(claims) and _process(claims, now) and len(claims) == BATCH
+
+
 def reap(now: datetime) -> int:
     """Finds what was being sent by workers that died; how many that were."""
     return outcomes.reap(now)

@@ -29,10 +29,10 @@ SELECT id, people FROM made, LATERAL (SELECT pg_advisory_lock(212992011, (id %% 
 SET LOCAL synchronous_commit = off;
 
 -- name: begin
--- An attempt, with its lock: it is held before anybody can see it.
+-- An attempt, with its lock: it is held before anybody can see it. Nor is this waited for until it is on the disk.
 WITH made AS (
     INSERT INTO journeys_attempt (kind, enrollments, tried, times, at)
-    VALUES (%(kind)s, '{}', true, 1, clock_timestamp())
+    SELECT %(kind)s, '{}', true, 1, clock_timestamp() FROM set_config('synchronous_commit', 'off', true)
     RETURNING id
 )
 SELECT id FROM made, LATERAL (SELECT pg_advisory_lock(212992011, (id %% 2147483647)::int)) AS l;
@@ -54,6 +54,9 @@ SELECT pg_try_advisory_lock(212992011, (%(id)s::bigint %% 2147483647)::int);
 -- Lets go of an attempt's lock.
 SELECT pg_advisory_unlock(212992011, (%(id)s::bigint %% 2147483647)::int);
 
--- name: forget_old
--- A worker that died an hour ago while it looked at people says nothing any more.
-DELETE FROM journeys_attempt WHERE kind = 'react' AND at < clock_timestamp() - interval '1 hour';
+-- name: lately
+-- Attempts at looking at people. A worker that died an hour ago says nothing any more, and is forgotten.
+WITH old AS (
+    DELETE FROM journeys_attempt WHERE kind = 'react' AND at < clock_timestamp() - interval '1 hour' RETURNING id
+)
+SELECT id FROM journeys_attempt WHERE kind = 'react' AND id NOT IN (SELECT id FROM old) ORDER BY id LIMIT 100;
