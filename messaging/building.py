@@ -18,6 +18,8 @@ from foundation.registry import Family
 from messaging import dynamic, languages
 from messaging.delivery import Form
 from messaging.liquid import Program, Unsayable
+from messaging.snippets import inside
+from messaging.snippets.inside import Held
 
 BLOCKS: Family[type["Block"]] = Family("blocks", "messaging.blocks")
 MOST_BLOCKS = 100
@@ -48,8 +50,11 @@ class Block(ABC):
     is_said: ClassVar[bool] = True
     """Whether plain text can say it; a picture or a line it cannot."""
 
-    def __init__(self, values: Mapping[str, Any]) -> None:
-        self.values = values
+    def __init__(
+        self, values: Mapping[str, Any], snippets: Mapping[str, Any] | None = None, *, nested: bool = False
+    ) -> None:
+        """`snippets`: what is said by those that blocks may include, by their slugs. `nested`: it stands in a column."""
+        self.values, self.snippets, self.nested = values, snippets or {}, nested
 
     @property
     def shown_as(self) -> str:
@@ -57,9 +62,16 @@ class Block(ABC):
         return dynamic.name_of(self.values["when"]) if self.values.get("when") else ""
 
     @classmethod
-    def read(cls, values: Mapping[str, Any], path: str) -> tuple["Block", list[Problem]]:
+    def read(
+        cls,
+        values: Mapping[str, Any],
+        path: str,
+        snippets: Mapping[str, Any] | None = None,
+        *,
+        nested: bool = False,
+    ) -> tuple["Block", list[Problem]]:
         """The block, and all that is wrong with it."""
-        block = cls(values)
+        block = cls(values, snippets, nested=nested)
         unknown = values.keys() - cls.fields.keys() - {"kind", "when"}
         names = ", ".join(f"`{name}`" for name in cls.fields) or "no fields"
         problems = [
@@ -77,6 +89,10 @@ class Block(ABC):
     def check(self, name: str, value: Any, path: str) -> list[Problem]:
         """What is wrong with one field that is there; text, unless a block says otherwise."""
         return check_href(value, path) if name in ("href", "src") else check_text(value, path)
+
+    def inside(self) -> list["Block"]:
+        """The blocks that it brings along."""
+        return []
 
     @abstractmethod
     def mjml(self, write: "Writer") -> str:
@@ -225,12 +241,16 @@ class Compiled:
     text: str
 
 
-def read(blocks: Any, path: str = "blocks", *, nested: bool = False) -> list[Block]:
+def read(
+    blocks: Any, path: str = "blocks", *, nested: bool = False, snippets: Mapping[str, Any] | None = None
+) -> list[Block]:
     """The blocks, or `Invalid` with everything that is wrong with them, each with its path (`blocks[2].href`)."""
     if not isinstance(blocks, list) or (not blocks and not nested):
         raise Invalid.at(path, "must be a list of at least one block")
     if len(blocks) > MOST_BLOCKS:
         raise Invalid.at(path, f"has {len(blocks)} blocks; at most {MOST_BLOCKS} make one message")
+    if snippets and inside.size(blocks, snippets) > inside.MOST:
+        raise Invalid.at(path, f"come to more than {inside.MOST} blocks with what their snippets say")
     found, problems = [], []
     for place, values in enumerate(blocks):
         here = f"{path}[{place}]"
@@ -242,7 +262,7 @@ def read(blocks: Any, path: str = "blocks", *, nested: bool = False) -> list[Blo
             known = ", ".join(key for key in BLOCKS.keys() if not (nested and key == "columns"))  # noqa: SIM118 (sorted)
             problems.append(Problem(f"{here}.kind", f"must be one of {known}"))
         else:
-            block, wrong = variant.read(values, here)
+            block, wrong = variant.read(values, here, snippets, nested=nested)
             found.append(block)
             problems += wrong
     if problems:
@@ -253,7 +273,7 @@ def read(blocks: Any, path: str = "blocks", *, nested: bool = False) -> list[Blo
 def compile_blocks(blocks: Sequence[Block], language: str = "en") -> Compiled:
     """Compiles a message, with the brand's head and foot around it."""
     write = Writer()
-    body = "".join(_section(mjml_of(block, write)) for block in blocks)
+    body = "".join(section(mjml_of(block, write)) for block in blocks)
     page = _PAGE.format(
         language=language, direction=languages.direction(language), head=_head(write), body=body, foot=_foot(write)
     )
@@ -262,6 +282,12 @@ def compile_blocks(blocks: Sequence[Block], language: str = "en") -> Compiled:
         raise Invalid.at("blocks", f"make a mail of {len(html):,} characters; at most {_LARGEST:,} can be sent")
     text = "".join(text_of(block) for block in blocks).rstrip("\n")
     return Compiled(html, f"{text}\n\n{_FOOT_TEXT}")
+
+
+def compile_said(form: Form, blocks: Any, held: Held, language: str = "") -> Compiled:
+    """The same of blocks as they are stored, with what the snippets say in that language that they include."""
+    found = read(blocks, snippets=languages.of_snippets(held, language))
+    return compile_for(form, found, language or "en")
 
 
 def compile_for(form: Form, blocks: Sequence[Block], language: str = "en") -> Compiled:
@@ -283,7 +309,7 @@ def unfit(form: Form, label: str, blocks: Sequence[Block], text: str) -> list[Pr
     problems = [
         Problem(f"blocks[{place}].kind", f"is not for {label}, which is plain text: take out the {block.label.lower()}")
         for place, block in enumerate(blocks)
-        if not form.rich and not block.is_said
+        if not form.rich and not _is_said(block)
     ]
     length = len(_LIQUID.sub("", text))
     if form.longest is not None and length > form.longest:
@@ -292,10 +318,15 @@ def unfit(form: Form, label: str, blocks: Sequence[Block], text: str) -> list[Pr
     return problems
 
 
-def _section(content: str) -> str:
+def section(content: str) -> str:
+    """What stands in a column, in a section of its own; what is one already stays as it is."""
     if "<mj-section" in content:
         return content
     return f'<mj-section padding="0"><mj-column>{content}</mj-column></mj-section>'
+
+
+def _is_said(block: Block) -> bool:
+    return block.is_said and all(map(_is_said, block.inside()))
 
 
 # MJML would fetch fonts that it knows from their maker, who would learn of everyone who reads.

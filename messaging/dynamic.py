@@ -37,8 +37,7 @@ def problems(definition: Any, path: str) -> list[Problem]:
 
 def conditions(version: TemplateVersion) -> dict[str, Any]:
     """The conditions of all blocks of a version, in all languages: by name, as they were written."""
-    said = [version.blocks, *(one["blocks"] for one in version.translations.values())]
-    return {name_of(when): when for blocks in said for when in _in(blocks)}
+    return {name_of(when): when for blocks in version.rows for when in _in(blocks)}
 
 
 def _in(blocks: Any) -> Iterator[Any]:

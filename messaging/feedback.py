@@ -98,8 +98,7 @@ def question_of(version: TemplateVersion | None, name: str) -> Mapping[str, Any]
     """The block of that question, in whichever language it was asked."""
     if version is None:
         return None
-    said = [version.blocks, *(one["blocks"] for one in version.translations.values())]
-    found = (block for blocks in said for block in _questions(blocks))
+    found = (block for blocks in version.rows for block in _questions(blocks))
     return next((block for block in found if name_of(block["question"]) == name), None)
 
 

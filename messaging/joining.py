@@ -112,7 +112,8 @@ def references(kind: str, slug: str) -> list[str]:
 def _showing(slug: str) -> list[str]:
     """The templates that have parts for those inside, or outside, of a segment."""
     rows = Template.objects.filter(archived=False, version__isnull=False).select_related("version").order_by("name")
-    found = rows.filter(Q(version__blocks__icontains=slug) | Q(version__translations__icontains=slug))
+    said = ("blocks", "translations", "snippets")
+    found = rows.filter(*[Q(*[(f"version__{name}__icontains", slug) for name in said], _connector=Q.OR)])
     return [
         f"The template {row.name} has parts that depend on it."
         for row in found

@@ -1,7 +1,7 @@
 """In which language somebody is spoken to: what a template says in each, and which of them is theirs."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +9,7 @@ from django.utils import translation
 
 from foundation.errors import Problem
 from messaging.models import TemplateVersion
+from messaging.snippets.inside import Held
 
 MOST = 30
 _TAG = re.compile(r"[a-z]{2,3}(-[a-z0-9]{2,8}){0,3}\Z")
@@ -46,7 +47,7 @@ def best(version: TemplateVersion, wanted: Iterable[str | None]) -> Said:
     `pt-br` is content with `pt`, and `pt` with any Portuguese. Else it is what the template was written in.
     """
     for name in wanted if version.translations else ():
-        if (tag := normal(name)) and (found := _nearest(version.translations, tag)):
+        if (tag := normal(name)) and (found := nearest(version.translations, tag)):
             return in_language(version, found) or _written(version)
     return _written(version)
 
@@ -55,12 +56,22 @@ def _written(version: TemplateVersion) -> Said:
     return Said("", version.subject, version.blocks, version.html, version.text)
 
 
-def _nearest(there: Mapping[str, Any], tag: str) -> str | None:
+def nearest(there: Mapping[str, Any], tag: str) -> str | None:
+    """Which of the languages that are there is the one, or near to it."""
     parts = tag.split("-")
     for length in range(len(parts), 0, -1):
         if (shorter := "-".join(parts[:length])) in there:
             return shorter
     return next((one for one in sorted(there) if one.split("-")[0] == parts[0]), None)
+
+
+def of_snippets(held: Held, language: str) -> dict[str, Any]:
+    """What each says in that language, or in one near to it; else as it was written first."""
+    found = {}
+    for slug, one in held.items():
+        near = nearest(one["translations"], language) if language else None
+        found[slug] = one["translations"][near]["blocks"] if near else one["blocks"]
+    return found
 
 
 def label(language: str) -> str:
@@ -75,7 +86,7 @@ def direction(language: str) -> str:
     return "rtl" if language.split("-")[0] in _RIGHT_TO_LEFT else "ltr"
 
 
-def problems(translations: Any) -> Iterator[Problem]:
+def problems(translations: Any, has: Collection[str] = ("subject", "blocks")) -> Iterator[Problem]:
     """What is wrong with the shape of translations, apart from what each of them says."""
     if not isinstance(translations, Mapping):
         yield Problem("translations", "must be an object: a language to what is said in it")
@@ -86,5 +97,5 @@ def problems(translations: Any) -> Iterator[Problem]:
         path = f"translations.{language}"
         if normal(language) != language:
             yield Problem(path, "is no language; write it as de or pt-br")
-        if not isinstance(said, Mapping) or set(said) - {"subject", "blocks"} or "blocks" not in said:
-            yield Problem(path, "must be an object with a subject and blocks")
+        if not isinstance(said, Mapping) or set(said) - set(has) or "blocks" not in said:
+            yield Problem(path, f"must be an object with {' and '.join(has)}")

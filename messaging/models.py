@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models import Q
 
 from consent.models import Topic
+from messaging.snippets import inside
 from profiles.models import Profile
 
 
@@ -40,6 +41,9 @@ class Template(models.Model):
     archived = models.BooleanField(default=False, help_text="Out of use; what was said with it stays on record.")
     one_off = models.BooleanField(default=False, help_text="What somebody sent without a template, kept as one.")
 
+    class Meta:
+        permissions = [("write_mjml", "Can write MJML")]
+
     def __str__(self) -> str:
         return self.name
 
@@ -57,6 +61,11 @@ class TemplateVersion(models.Model):
     translations = models.JSONField(
         default=dict, db_default={}, help_text="By language: subject, blocks, and what they are compiled to."
     )
+    snippets = models.JSONField(
+        default=dict,
+        db_default={},
+        help_text="What the snippets said that its blocks include, by slug, when it was made.",
+    )
     html = models.TextField(help_text="Compiled from the blocks, Liquid still in it.")
     text = models.TextField()
     author = models.CharField(max_length=150)
@@ -65,6 +74,12 @@ class TemplateVersion(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["template", "number"], name="one_template_version_a_number")]
+
+    @property
+    def rows(self) -> list[Any]:
+        """All rows of blocks that it is made of, in all languages and with what its snippets say."""
+        of_snippets = [blocks for one in self.snippets.values() for blocks in inside.written(one)]
+        return [self.blocks, *(said["blocks"] for said in self.translations.values()), *of_snippets]
 
     @property
     def said_in_others(self) -> dict[str, dict[str, Any]]:
@@ -369,3 +384,4 @@ class Lane(models.Model):
 from messaging.broadcasts import models as _broadcasts  # noqa: E402, F401
 from messaging.holdouts import models as _holdouts  # noqa: E402, F401
 from messaging.returns import models as _returns  # noqa: E402, F401
+from messaging.snippets import models as _snippets  # noqa: E402, F401

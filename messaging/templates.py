@@ -12,14 +12,18 @@ from django.db import transaction
 from consent.models import Topic
 from foundation import registry
 from foundation.errors import Conflict, Invalid, Problem
+from foundation.sql import statements
 from messaging import building, languages
 from messaging.delivery import CHANNELS, Form, form_of, label
 from messaging.liquid import Program, Unsayable
 from messaging.models import Template, TemplateVersion
+from messaging.snippets import inside
+from messaging.snippets.inside import Held
 from staff import actors, audit
 
 _SLUG = re.compile(r"[a-z0-9]+(?:[-_][a-z0-9]+)*\Z")
 _LONGEST_SUBJECT = 500
+_sql = statements("messaging", "snippets")
 
 
 class Overtaken(Conflict):
@@ -48,9 +52,11 @@ def save(
     `Invalid` names everything that is wrong with its path (`blocks[2].href`); `Conflict` where the channel of what
     exists would change, since journeys rely on it.
     """
-    found = _check(slug, name, channel, topic, subject, blocks, options, translations)
-    subject = (subject or "").strip()
     with transaction.atomic():
+        _sql.rows("beside")
+        held = inside.held(blocks, *_rows(translations))
+        found = _check(slug, name, channel, topic, subject, blocks, options, translations, held)
+        subject = (subject or "").strip()
         Template.objects.bulk_create(
             [Template(slug=slug, name=name.strip(), channel=channel, topic=found)], ignore_conflicts=True
         )
@@ -66,12 +72,12 @@ def save(
             raise Overtaken(f"Somebody else saved the template {template.name} meanwhile.")
         renamed = (template.name, template.topic_id, template.archived) != (name.strip(), found.id, False)
         chosen = dict(options) if options is not None else before.options if before else {}
-        others = (
-            _translated(channel, translations) if translations is not None else before.translations if before else {}
-        )
-        said = (subject, blocks, chosen, others)
-        if before is None or (before.subject, before.blocks, before.options, before.translations) != said:
-            template.version = _version(template, before, subject, blocks, chosen, others, reason, now)
+        if translations is None and before is not None and before.translations:
+            translations = before.said_in_others
+            held = inside.held(blocks, *_rows(translations))
+        said = (subject, blocks, chosen, _plain(translations or {}), held)
+        if before is None or _said(before) != said:
+            template.version = _version(template, before, said, reason, now)
         elif not renamed:
             return template
         template.name, template.topic, template.archived = name.strip(), found, False
@@ -83,24 +89,40 @@ def save(
     return template
 
 
+_Said = tuple[str, Any, dict[str, Any], dict[str, Any], dict[str, Any]]
+"""A subject, blocks, options, translations, and what its snippets say."""
+
+
+def _said(version: TemplateVersion) -> _Said:
+    return version.subject, version.blocks, version.options, version.said_in_others, version.snippets
+
+
+def _plain(translations: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        language: {"subject": (said.get("subject") or "").strip(), "blocks": said["blocks"]}
+        for language, said in translations.items()
+    }
+
+
+def _rows(translations: Any) -> list[Any]:
+    """The blocks of each language, as far as there are any."""
+    found = translations.values() if isinstance(translations, Mapping) else ()
+    return [said["blocks"] for said in found if isinstance(said, Mapping) and "blocks" in said]
+
+
 def _version(
-    template: Template,
-    before: TemplateVersion | None,
-    subject: str,
-    blocks: Any,
-    options: dict[str, Any],
-    translations: dict[str, Any],
-    reason: str,
-    now: datetime,
+    template: Template, before: TemplateVersion | None, said: _Said, reason: str, now: datetime
 ) -> TemplateVersion:
-    compiled = building.compile_for(form_of(template.channel), building.read(blocks))
+    subject, blocks, options, others, held = said
+    compiled = building.compile_said(form_of(template.channel), blocks, held)
     return TemplateVersion.objects.create(
         template=template,
         number=before.number + 1 if before else 1,
         subject=subject,
         blocks=blocks,
         options=options,
-        translations=translations,
+        translations={language: _compiled(template.channel, language, one, held) for language, one in others.items()},
+        snippets=held,
         html=compiled.html,
         text=compiled.text,
         author=actors.current(),
@@ -109,16 +131,10 @@ def _version(
     )
 
 
-def _translated(channel: str, translations: Mapping[str, Any]) -> dict[str, Any]:
-    """What is said in each language, compiled."""
-    found = {}
-    for language, said in translations.items():
-        compiled = building.compile_for(form_of(channel), building.read(said["blocks"]), language)
-        subject = (said.get("subject") or "").strip()
-        found[language] = {
-            "subject": subject, "blocks": said["blocks"], "html": compiled.html, "text": compiled.text,
-        }  # fmt: skip
-    return found
+def _compiled(channel: str, language: str, said: Mapping[str, Any], held: Held) -> dict[str, Any]:
+    """What is said in a language, with what it is compiled to."""
+    compiled = building.compile_said(form_of(channel), said["blocks"], held, language)
+    return {**said, "html": compiled.html, "text": compiled.text}
 
 
 def archive(slug: str, *, reason: str = "", now: datetime) -> None:
@@ -166,7 +182,7 @@ def problems(
 ) -> list[Problem]:
     """Everything for which `save` would refuse it."""
     try:
-        _check(slug, name, channel, topic, subject, blocks, options)
+        _check(slug, name, channel, topic, subject, blocks, options, None, inside.held(blocks))
     except Invalid as invalid:
         return invalid.problems
     return []
@@ -185,8 +201,9 @@ def _check(
     topic: Any,
     subject: Any,
     blocks: Any,
-    options: Any = None,
-    translations: Any = None,
+    options: Any,
+    translations: Any,
+    held: Held,
 ) -> Topic:
     problems = []
     if not isinstance(slug, str) or not _SLUG.match(slug) or len(slug) > 100:
@@ -197,8 +214,8 @@ def _check(
         problems.append(Problem("channel", f"must be one of {', '.join(CHANNELS.keys())}"))
     form = form_of(channel) if isinstance(channel, str) else Form()
     problems += _check_options(options, form, channel)
-    problems += _check_said(subject, blocks, form, channel)
-    problems += _check_translations(translations, form, channel) if translations is not None else []
+    problems += _check_said(subject, blocks, form, channel, held)
+    problems += _check_translations(translations, form, channel, held) if translations is not None else []
     found = Topic.objects.filter(slug=topic, archived=False).first() if isinstance(topic, str) else None
     if found is None:
         problems.append(Problem("topic", f"there is no topic {topic!r}; make it first, or name one that exists"))
@@ -209,25 +226,25 @@ def _check(
     return found
 
 
-def _check_said(subject: Any, blocks: Any, form: Form, channel: Any) -> list[Problem]:
+def _check_said(subject: Any, blocks: Any, form: Form, channel: Any, held: Held, language: str = "") -> list[Problem]:
     """What is wrong with what is said in one language."""
     problems = _check_subject(subject, form, channel)
     try:
-        read = building.read(blocks)
+        read = building.read(blocks, snippets=languages.of_snippets(held, language))
         said = building.compile_for(form, read).text if not form.framed else ""
         return [*problems, *building.unfit(form, label(str(channel)), read, said)]
     except Invalid as invalid:
         return [*problems, *invalid.problems]
 
 
-def _check_translations(translations: Any, form: Form, channel: Any) -> list[Problem]:
+def _check_translations(translations: Any, form: Form, channel: Any, held: Held) -> list[Problem]:
     problems = list(languages.problems(translations))
     if problems:
         return problems
     return [
         Problem(f"translations.{language}.{problem.path}", problem.reason)
         for language, said in translations.items()
-        for problem in _check_said(said.get("subject"), said["blocks"], form, channel)
+        for problem in _check_said(said.get("subject"), said["blocks"], form, channel, held, language)
     ]
 
 

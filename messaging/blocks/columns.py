@@ -22,13 +22,13 @@ class Columns(Block):
         problems: list[Problem] = []
         for place, blocks in enumerate(value):
             try:
-                read(blocks, f"{path}[{place}]", nested=True)
+                read(blocks, f"{path}[{place}]", nested=True, snippets=self.snippets)
             except Invalid as invalid:
                 problems += invalid.problems
         return problems
 
     def _columns(self) -> list[list[Block]]:
-        return [read(blocks, nested=True) for blocks in self.values["columns"]]
+        return [read(blocks, nested=True, snippets=self.snippets) for blocks in self.values["columns"]]
 
     def mjml(self, write: Writer) -> str:
         columns = ("".join(mjml_of(block, write) for block in blocks) for blocks in self._columns())

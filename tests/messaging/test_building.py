@@ -42,11 +42,13 @@ WHOLE: dict[str, dict[str, Any]] = {
     "feedback": {"kind": "feedback", "question": "How was it?", "low": "Bad", "high": "Good"},
     "quote": {"kind": "quote", "text": "It works.", "by": "Ben"},
     "columns": {"kind": "columns", "columns": [[{"kind": "text", "text": "left"}], [{"kind": "divider"}]]},
+    "snippet": {"kind": "snippet", "slug": "signed"},
 }
+SNIPPETS = {"signed": [{"kind": "text", "text": "Yours, Ada"}]}
 
 
 def compiled(*blocks: dict[str, Any]) -> tuple[str, str]:
-    made = building.compile_blocks(building.read(list(blocks)))
+    made = building.compile_blocks(building.read(list(blocks), snippets=SNIPPETS))
     zone = ZoneInfo("UTC")
     return Program(made.html, html=True).fill(VALUES, zone=zone), Program(made.text).fill(VALUES, zone=zone)
 
@@ -78,12 +80,12 @@ def test_a_block_without_what_it_needs_says_so_by_its_path(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", sorted(WHOLE))
-@given(st.dictionaries(st.sampled_from(["text", "href", "src", "alt", "items", "columns", "width", "by", "x"]),
+@given(st.dictionaries(st.sampled_from(["text", "href", "src", "alt", "items", "columns", "width", "by", "slug", "x"]),
                        st.recursive(st.none() | st.booleans() | st.integers() | st.text(max_size=5),
                                     lambda inner: st.lists(inner, max_size=3), max_leaves=5)))  # fmt: skip
 def test_whatever_a_block_is_given_it_is_taken_or_refused(kind: str, values: dict[str, Any]) -> None:
     try:
-        building.compile_blocks(building.read([{**values, "kind": kind}]))
+        building.compile_blocks(building.read([{**values, "kind": kind}], snippets=SNIPPETS))
     except Invalid as invalid:
         assert all(problem.path.startswith("blocks[0]") for problem in invalid.problems)
 

@@ -27,6 +27,7 @@ FULL: dict[str, dict[str, Any]] = {
     "list": {"kind": "list", "items": ["One", "Two\nin two lines", "<script>"], "ordered": True},
     "quote": {"kind": "quote", "text": "It saves me an hour.", "by": "Ben"},
     "divider": {"kind": "divider", "when": {"not": {"kind": "segment", "slug": "pros"}}},
+    "snippet": {"kind": "snippet", "slug": "signed"},
     "feedback": {"kind": "feedback", "question": "How was it?", "low": "Bad", "high": "Good", "eleven": True},
     "columns": {
         "kind": "columns",
@@ -92,7 +93,7 @@ def test_every_kind_of_block_is_tried_here(db: None, now: datetime) -> None:
     assert set(FULL) == set(BLOCKS.keys())
     for key, block in FULL.items():
         assert set(block) - {"kind", "when"} == set(BLOCKS[key].fields)
-        building.read([block])
+        building.read([block], snippets={"signed": [{"kind": "divider"}]})
 
 
 @pytest.mark.parametrize("kind", sorted(FULL))
