@@ -71,6 +71,14 @@ def zone(name: str, default: str) -> str:
     return found
 
 
+def country_code(name: str) -> str:
+    """The code of a country for telephone numbers, without the `+`; "" where it is unset."""
+    found = text(name).removeprefix("+")
+    if found and not re.fullmatch(r"[1-9][0-9]{0,2}", found):
+        raise ImproperlyConfigured(f"{name} is {found!r}, which is no country's code; write it as in 49.")
+    return found
+
+
 def secret(name: str, made: Callable[[], str] | None) -> str:
     """A secret that is set, or one that `made` makes; where nothing may make it, it must be set."""
     found = text(name)

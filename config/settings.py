@@ -199,6 +199,8 @@ LEDGER_ANCHORS = Path(environment.text("LEDGER_ANCHORS", str(CAIRN_HOME / "ancho
 TRACK_OPENS = environment.flag("TRACK_OPENS", True)
 # The attribute of people that holds the day of their birth, for topics from some age on.
 BIRTHDAY_ATTRIBUTE = environment.text("BIRTHDAY_ATTRIBUTE", "birthday")
+# The country's code of numbers that are written without one, such as 49; empty: those are not written to.
+PHONE_COUNTRY_CODE = environment.country_code("PHONE_COUNTRY_CODE")
 # Where people may write to stop what they get; the mails that come there go to `manage.py inbound` or /inbound/mail/.
 UNSUBSCRIBE_ADDRESS = environment.address("UNSUBSCRIBE_ADDRESS")
 # What a provider must say to hand in mails and text messages at /inbound/; several while one is changed for another.

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 
 from django.db import transaction
 
-from consent import chain, subjects, validity
+from consent import chain, subjects, suppression, validity
 from consent.fold import Decision, Standing, fold, outlasts
 from consent.models import (
     DECISIONS,
@@ -18,13 +18,14 @@ from consent.models import (
     ConsentState,
     RefusedUpgrade,
     State,
+    Suppression,
     Topic,
     Wording,
 )
 from foundation.errors import Invalid, Problem
 from foundation.sql import statements
 from profiles import pulses
-from profiles.models import Pulse
+from profiles.models import Profile, Pulse
 from staff import actors
 
 EVERYTHING = "*"  # as a topic: all that is not transactional; as a channel: all channels
@@ -193,6 +194,7 @@ class _Book:
         self.wordings: dict[str, Wording] = {}
         self.refused: list[RefusedUpgrade] = []
         self.merged: set[UUID] = set()
+        self.again: dict[str, set[UUID]] = {}  # channel to who takes a no back
 
     def _evidence_held(self) -> dict[UUID, Any]:
         records = [standing.record for standing in self.standing.values()]
@@ -203,8 +205,11 @@ class _Book:
             return Outcome(choice, "gone", None, "Nobody is known by this id (any more).")
         self.run_out(choice.profile_id)
         key = (choice.profile_id, choice.topic, choice.channel)
-        if choice.state == State.GRANTED and (against := self._against(key)) and not _overturns(choice, against):
-            return self._refuse(choice, against)
+        if choice.state == State.GRANTED and (against := self._against(key)):
+            if not _overturns(choice, against):
+                return self._refuse(choice, against)
+            if against.state == State.DENIED:
+                self.again.setdefault(choice.channel, set()).add(choice.profile_id)
         rows = [self._take(each) for each in (choice, *self._within_reach(choice)) if self._adds(each)]
         standing = self.standing[key]
         return Outcome(choice, "recorded" if rows else "unchanged", standing.state, rows=tuple(rows))
@@ -373,7 +378,14 @@ class _Book:
             unique_fields=["profile", "topic", "channel"],
             update_fields=["state", "record", "since", "expires_at"],
         )
+        self._admit()
         self._tell(changed)
+
+    def _admit(self) -> None:
+        """Who said stop from a number, and now yes, is written to there again."""
+        if people := self.again.get("sms"):
+            for number in Profile.objects.filter(id__in=people, phone__isnull=False).values_list("phone", flat=True):
+                suppression.lift("sms", str(number), Suppression.Reason.STOPPED)
 
     def _tell(self, changed: Sequence[_Key]) -> None:
         """Has segments look again at whose decisions changed. Without a wake-up: to refuse never waits for a broker."""

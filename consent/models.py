@@ -376,6 +376,7 @@ class Suppression(models.Model):
         MANUAL = "manual", "By hand"
         ERASED = "erased", "Erased"
         REVIEW = "review", "An answer of theirs is to be read"
+        STOPPED = "stopped", "They said stop by text message"
 
     id = models.BigAutoField(primary_key=True)
     channel = models.CharField(max_length=20)

@@ -270,6 +270,9 @@ _BLOCKED: dict[str, Callable[[], str]] = {
     Suppression.Reason.COMPLAINT: lambda: _("You marked a message as spam, so you get nothing but what you need."),
     Suppression.Reason.MANUAL: lambda: _("Our staff blocked your address, so we no longer write to it."),
     Suppression.Reason.REVIEW: lambda: _("You wrote to us; until that is read, you get nothing but what you need."),
+    Suppression.Reason.STOPPED: lambda: _(
+        "You wrote “stop” from your number, so you get nothing but what you need there."
+    ),
     Suppression.Reason.ERASED: lambda: _("You had your data erased, so we no longer write to your address."),
 }
 _REGIONS = ("Africa", "America", "Antarctica", "Asia", "Atlantic", "Australia", "Europe", "Indian", "Pacific")

@@ -22,7 +22,7 @@ from consent.models import ConsentRecord, Reply, State, Suppression, Topic
 from consent.stopping import says_stop
 from consent.suppression import normalised
 from consent.wordings import Wordings
-from foundation import inbound, registry
+from foundation import inbound, phones, registry
 from foundation.errors import Conflict
 from foundation.inbound import Inbound
 from profiles.models import Profile, digits_of_phone
@@ -125,11 +125,9 @@ def sms(number: str, text: str, *, id: str = "", now: datetime) -> Reaction:
 def _stop_number(number: str, text: str, now: datetime) -> Reaction:
     people = whose(SMS, number)
     recorded = [_stop(profile, SMS, {"method": "sms", "said": text.strip()[:160]}, now) for profile in people]
-    if not people:
-        known = Suppression.Reason.MANUAL in {row.reason for row in suppression.find(SMS, [number])[number]}
-        note = "They asked for it by text message."
-        suppression.add(SMS, number, Suppression.Reason.MANUAL, now, Suppression.Scope.MARKETING, note)
-        recorded = [not known]
+    # The number, too: it holds for whoever is made with it later, until somebody who said no themselves says yes.
+    if suppression.add(SMS, number, Suppression.Reason.STOPPED, now, Suppression.Scope.MARKETING):
+        recorded.append(not people)
     if not any(recorded):
         return Reaction("known")
     profile = people[0] if people else None
@@ -154,12 +152,11 @@ def _stop(profile: Profile, channel: str, evidence: dict[str, Any], now: datetim
 
 def whose(channel: str, address: str) -> list[Profile]:
     """Everybody who has this address, in any spelling of a number, those with an id of yours first."""
-    plain = normalised(address)
-    digits = re.sub(r"\A(\+|00)", "", re.sub(r"[^0-9+]", "", plain))
+    digits = [one for one in phones.spellings(address) if len(one) >= _FEWEST_DIGITS]
     if channel == EMAIL:
-        found = Profile.objects.filter(email__iexact=plain)
-    elif len(digits) >= _FEWEST_DIGITS:
-        found = Profile.objects.alias(digits=digits_of_phone()).filter(phone__isnull=False, digits=digits)
+        found = Profile.objects.filter(email__iexact=normalised(address))
+    elif digits:
+        found = Profile.objects.alias(digits=digits_of_phone()).filter(phone__isnull=False, digits__in=digits)
     else:
         found = Profile.objects.filter(phone=address)
     return sorted(found, key=lambda one: (one.external_id is None, one.id))
@@ -178,11 +175,8 @@ def close(id: UUID, *, outcome: str, now: datetime) -> Reply:
                 raise Conflict("Nobody is known by this address. Find the person whom they mean, and say no for them.")
             for profile in people:
                 _stop(profile, row.channel, {"method": "read by staff", "reply": str(row.id)}, now)
-            if not people:
-                note = "They asked for it by text message."
-                suppression.add(
-                    row.channel, row.sender, Suppression.Reason.MANUAL, now, Suppression.Scope.MARKETING, note
-                )
+            if row.channel == SMS:
+                suppression.add(SMS, row.sender, Suppression.Reason.STOPPED, now, Suppression.Scope.MARKETING)
         row.closed_at, row.outcome = now, outcome
         row.save(update_fields=["closed_at", "outcome"])
         if not Reply.objects.filter(channel=row.channel, sender=row.sender, closed_at=None).exists():

@@ -3,8 +3,10 @@
 import re
 from dataclasses import dataclass
 
-E164 = re.compile(r"\+[1-9]\d{6,14}\Z")
+from foundation import phones
+
 _SPACING = re.compile(r"[\s().\-/\u00a0\u2010-\u2015]")
+_DIALLED = re.compile(r"\+?[0-9]+\Z")
 
 # GSM 03.38: its plain alphabet, and what takes an escape before it and so counts twice.
 _PLAIN = frozenset(
@@ -18,11 +20,9 @@ STOP = re.compile(r"\b(stop|stopp|arret|arrêt|alto|baja|cancel|unsubscribe|abme
 
 
 def number(phone: str | None) -> str:
-    """The number in E.164, without what people write between its digits; "" where it has no country's code."""
+    """The number in E.164, without what people write between its digits; "" where nobody knows its country's code."""
     bare = _SPACING.sub("", phone or "")
-    if bare.startswith("00"):
-        bare = f"+{bare[2:]}"
-    return bare if E164.match(bare) else ""
+    return phones.international(phone or "") if _DIALLED.match(bare) else ""
 
 
 @dataclass(frozen=True, slots=True)

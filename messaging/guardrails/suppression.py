@@ -15,6 +15,7 @@ _WHY = {
     Row.Reason.COMPLAINT: "it marked a message as spam",
     Row.Reason.MANUAL: "it was blocked by hand",
     Row.Reason.ERASED: "its owner was erased",
+    Row.Reason.STOPPED: "they said stop from it by text message",
     Row.Reason.REVIEW: "somebody wrote back from it, and nobody has read that yet",
 }
 

@@ -18,6 +18,7 @@ from consent.models import ConsentEvidence, ConsentRecord, Reply, Suppression, T
 from consent.stopping import says_stop
 from foundation import clock, inbound
 from foundation.errors import Conflict
+from messaging import sms
 from profiles.models import Profile
 from staff.models import AuditEntry
 
@@ -312,7 +313,42 @@ def test_CO18_a_number_that_nobody_is_known_by_is_blocked(client: Client, db: No
     assert text_us(client, "STOP")["done"] == "stopped"
     assert text_us(client, "STOP")["done"] == "known"
     (row,) = suppression.find("sms", ["0049 170 1234567".replace("00", "+", 1)]).popitem()[1]
-    assert (row.reason, row.scope) == ("manual", "marketing")
+    assert (row.reason, row.scope) == ("stopped", "marketing")
+
+
+def test_CO18_CO27_stop_holds_for_whoever_is_made_with_the_number_later_until_they_say_yes_after_a_no(
+    client: Client, texter: Profile, person: Any, news: Topic, decide: Decide, now: datetime
+) -> None:
+    decide(texter, "news", "granted", "sms")
+    assert text_us(client, "STOP")["done"] == "stopped"
+    answers.erase(texter)
+    texter.delete()
+    later = person("later", phone="0049 170 / 123 45 67")
+    for source in ("import", "page"):
+        decide(later, "news", "granted", "sms", source=source)
+    assert "stopped" in {row.reason for row in suppression.find("sms", [str(later.phone)])[str(later.phone)]}
+    shown = client.get(urlsplit(links.preferences_url(later, now)).path).content.decode()
+    assert "You wrote “stop” from your number" in shown
+    decide(later, EVERYTHING, "denied", "sms")
+    decide(later, "news", "granted", "sms", source="import")  # nobody else can take it back
+    assert "stopped" in {row.reason for row in suppression.find("sms", [NUMBER])[NUMBER]}
+    decide(later, "news", "granted", "sms")
+    assert "stopped" not in {row.reason for row in suppression.find("sms", [NUMBER])[NUMBER]}
+
+
+def test_CO18_a_number_without_its_country_is_the_same_where_the_country_is_known(
+    client: Client, texter: Profile, person: Any, news: Topic, settings: Any, now: datetime
+) -> None:
+    within = person("within", phone="0170 1234567")
+    settings.PHONE_COUNTRY_CODE = ""
+    suppression.add("sms", "0170 1234567", Suppression.Reason.MANUAL, now, Suppression.Scope.ALL)
+    settings.PHONE_COUNTRY_CODE = "49"
+    assert text_us(client, "STOP")["done"] == "stopped"
+    assert {state_of(each, channel="sms") for each in (texter, within)} == {"denied"}
+    found = suppression.find("sms", ["0170/1234567", NUMBER])
+    assert {row.reason for row in found["0170/1234567"]} == {"manual", "stopped"}  # also what was kept before
+    assert [row.reason for row in found[NUMBER]] == ["stopped"]
+    assert sms.number("0170/1234567") == "+491701234567"
 
 
 def test_CO18_twilio_gets_the_answer_in_its_own_form(client: Client, texter: Profile) -> None:
