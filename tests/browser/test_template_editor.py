@@ -17,7 +17,6 @@ from messaging.models import Template
 from profiles.models import AttributeType, EventType, Profile
 from staff.models import User
 
-_FRAME = ("landmark-", "region:")  # what unfold's frame around all pages is without, and no WCAG criterion asks for
 NEW = "/admin/messaging/template/add/"
 
 BLOCKS: list[dict[str, Any]] = [
@@ -61,7 +60,6 @@ def desk(sign_in: Callable[[BrowserContext], None], context: Callable[..., Brows
         sign_in(where)
         page = where.new_page()
         page.goto(path)
-        page.wait_for_load_state("networkidle")
         return page
 
     return open
@@ -241,10 +239,9 @@ def test_it_works_without_scripts(desk: Callable[..., Page]) -> None:
 
 @pytest.mark.parametrize(("width", "dark"), [(1280, False), (390, True)])
 def test_it_reads_well_and_is_accessible(
-    width: int, dark: bool, written: Template, desk: Callable[..., Page], violations: Callable[[Page], list[str]], shot: Callable[[Page, str], None]
+    width: int, dark: bool, written: Template, desk: Callable[..., Page], faults: Callable[..., list[str]]
 ) -> None:  # fmt: skip
     templates.save("exports", name="Exports are here", channel="email", topic="news", subject="Your reports", reason="Shorter", blocks=[*BLOCKS[:1], {**BLOCKS[1], "text": "Your reports can now be exported as PDF."}, *BLOCKS[3:]], now=clock.now())  # fmt: skip
-    look = f"{width}-{'dark' if dark else 'light'}"
     path = reverse("admin:messaging_template_edit", args=[written.pk])
     page = desk(f"{path}?language=de" if dark else path, width=width, dark=dark)
     errors: list[str] = []
@@ -252,11 +249,7 @@ def test_it_reads_well_and_is_accessible(
     page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
 
     def look_at(name: str) -> None:
-        page.wait_for_load_state("load")
-        page.wait_for_function("!document.querySelector('.htmx-request, .htmx-swapping, .htmx-settling')")
-        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth + 1"), name
-        shot(page, f"editor-{name}-{look}")
-        assert [found for found in violations(page) if not found.startswith(_FRAME)] == [], name
+        assert faults(page, f"editor-{name}-{width}") == []
 
     look_at("opened")
     page.locator("#field-k2-text-0").fill("Dear {{ profile.plan_name }}, [see](javascript:alert(1))")
