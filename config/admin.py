@@ -43,6 +43,7 @@ _MENU = (
             ("Deliveries", "monitoring", "messaging_report/deliveries"),
             ("What came back", "assignment_return", "messaging_report"),
             ("Templates", "draft", "messaging_template"),
+            ("Snippets", "extension", "messaging_snippet"),
             ("Channels", "cell_tower", "messaging_channelsettings"),
             ("Limits", "speed", "messaging_limits"),
             ("Holdouts", "science", "messaging_holdout"),

@@ -53,7 +53,7 @@ class Block(ABC):
     def __init__(
         self, values: Mapping[str, Any], snippets: Mapping[str, Any] | None = None, *, nested: bool = False
     ) -> None:
-        """`snippets`: what is said by those that blocks may include, by their slugs. `nested`: it stands in a column."""
+        """`snippets`: what those say that blocks may include, by their slugs. `nested`: it stands in a column."""
         self.values, self.snippets, self.nested = values, snippets or {}, nested
 
     @property
@@ -362,6 +362,8 @@ def _foot(write: Writer) -> str:
         write.liquid("{% endif %}"),
         write.liquid("{% if brand.postal_address %}"),
         f'<br /><span style="white-space:pre-line">{write.liquid("{{ brand.postal_address }}")}</span>',
+        write.liquid("{% endif %}{% if brand.contact %}"),
+        f"<br />{write.liquid('{{ brand.contact }}')}",
         write.liquid("{% endif %}"),
     ]
     return (
@@ -377,5 +379,6 @@ _FOOT_TEXT = """--
 {{ why }}
 {{ words.preferences | default: 'Choose what you get' }}: {{ links.preferences }}
 {% if links.unsubscribe %}{{ words.unsubscribe | default: 'Unsubscribe' }}: {{ links.unsubscribe }}
-{% endif %}{{ brand.postal_address | default: '' }}
+{% endif %}{{ brand.postal_address | default: '' }}{% if brand.contact %}
+{{ brand.contact }}{% endif %}
 """  # noqa: W291 (the mark that opens a signature ends in a space)

@@ -10,6 +10,7 @@ from django.utils import translation
 from foundation.errors import Problem
 from messaging.models import TemplateVersion
 from messaging.snippets.inside import Held
+from messaging.snippets.models import SnippetVersion
 
 MOST = 30
 _TAG = re.compile(r"[a-z]{2,3}(-[a-z0-9]{2,8}){0,3}\Z")
@@ -27,18 +28,22 @@ class Said:
     text: str
 
 
+Spoken = TemplateVersion | SnippetVersion
+"""What may speak several languages; a snippet's version has blocks alone."""
+
+
 def normal(name: object) -> str:
     """A language tag in our one spelling: `pt_BR` is `pt-br`; "" for what is none."""
     tag = name.strip().replace("_", "-").lower() if isinstance(name, str) else ""
     return tag if _TAG.match(tag) else ""
 
 
-def in_language(version: TemplateVersion, language: str) -> Said | None:
+def in_language(version: Spoken, language: str) -> Said | None:
     """What it says in just this language; None if it says nothing in it."""
     if not language:
-        return Said("", version.subject, version.blocks, version.html, version.text)
+        return _written(version)
     found = version.translations.get(language)
-    return Said(language, *(found[name] for name in ("subject", "blocks", "html", "text"))) if found else None
+    return Said(language, *(found.get(name, "") for name in ("subject", "blocks", "html", "text"))) if found else None
 
 
 def best(version: TemplateVersion, wanted: Iterable[str | None]) -> Said:
@@ -52,7 +57,7 @@ def best(version: TemplateVersion, wanted: Iterable[str | None]) -> Said:
     return _written(version)
 
 
-def _written(version: TemplateVersion) -> Said:
+def _written(version: Spoken) -> Said:
     return Said("", version.subject, version.blocks, version.html, version.text)
 
 

@@ -1,6 +1,7 @@
 """What the editor's page shows of a template under way: a box for each block, with its fields and its notes."""
 
-from dataclasses import dataclass, field
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from messaging import dynamic
@@ -34,6 +35,8 @@ class Field:
     entries: list[Entry]
     is_optional: bool
     value: Any
+    is_odd: bool = False
+    """Whether it is none of those that can be chosen."""
 
     @property
     def kind(self) -> str:
@@ -78,8 +81,16 @@ class Box:
         return dynamic.sentence(dynamic.unpacked(self.piece.when)) if self.piece.when else ""
 
 
-def boxes(board: Board, reading: Reading) -> list[Box]:
-    return _row(board.pieces, reading, "", "")
+def boxes(board: Board, reading: Reading, snippets: Collection[str] = ()) -> list[Box]:
+    """`snippets`: those that can be chosen."""
+    found = _row(board.pieces, reading, "", "")
+    for box in flat(found):
+        box.fields = [replace(one, is_odd=_is_odd(one, snippets)) for one in box.fields]
+    return found
+
+
+def _is_odd(field: Field, snippets: Collection[str]) -> bool:
+    return field.kind == "snippet" and bool(field.value) and field.value not in snippets
 
 
 def flat(found: list[Box]) -> list[Box]:

@@ -11,8 +11,7 @@ from messaging import dynamic, languages
 from messaging.building import BLOCKS
 from messaging.editor import shapes
 from messaging.editor.variables import in_words
-from messaging.languages import Said
-from messaging.models import TemplateVersion
+from messaging.languages import Said, Spoken
 
 _WORDS = re.compile(r"\s+|[^\s]+")
 _LIKE = 0.35
@@ -43,7 +42,7 @@ class Change:
 class Told:
     """A version with what it changed against the one before."""
 
-    version: TemplateVersion
+    version: Spoken
     changes: list[Change]
     author: str
     is_current: bool = False
@@ -136,7 +135,7 @@ def bits(before: str, after: str) -> list[Bit]:
     return found
 
 
-def between(before: TemplateVersion | Said | None, subject: str, blocks: Sequence[Any]) -> list[Change]:
+def between(before: Spoken | Said | None, subject: str, blocks: Sequence[Any]) -> list[Change]:
     """What changed from a version to what is said now, the subject first."""
     was = before.subject if before else ""
     if was != subject:
@@ -147,13 +146,11 @@ def between(before: TemplateVersion | Said | None, subject: str, blocks: Sequenc
     return [*first, *changed(before.blocks if before else [], blocks)]
 
 
-def told(versions: Sequence[TemplateVersion], current: int | None) -> list[Told]:
-    """Versions, the newest first, each against the one before it."""
+def told(versions: Sequence[Spoken], current: int | None, most: int) -> list[Told]:
+    """Up to `most` versions, the newest first, each against the one before it, which stands among `versions`."""
     found = []
-    for place, version in enumerate(versions):
+    for place, version in enumerate(versions[:most]):
         before = versions[place + 1] if place + 1 < len(versions) else None
-        if before is None and version.number > 1:
-            before = TemplateVersion.objects.filter(template=version.template_id, number=version.number - 1).first()
         changes = [*between(before, version.subject, version.blocks), *_in_others(before, version)]
         if before is None:  # the first one added everything, which need not be marked word by word
             changes = [Change(one.label, "same", [Bit(bit.text) for bit in one.bits]) for one in changes]
@@ -161,7 +158,7 @@ def told(versions: Sequence[TemplateVersion], current: int | None) -> list[Told]
     return found
 
 
-def _in_others(before: TemplateVersion | None, version: TemplateVersion) -> list[Change]:
+def _in_others(before: Spoken | None, version: Spoken) -> list[Change]:
     """What changed in other languages."""
     found = []
     for language in sorted({*(before.translations if before else ()), *version.translations}):
@@ -172,6 +169,6 @@ def _in_others(before: TemplateVersion | None, version: TemplateVersion) -> list
     return found
 
 
-def author(version: TemplateVersion) -> str:
+def author(version: Spoken) -> str:
     kind, _, name = version.author.partition(":")
     return name if kind == "user" else f"the key {name}" if kind == "key" else "Cairn"

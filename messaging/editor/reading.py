@@ -17,6 +17,9 @@ from messaging.editor import pieces, shapes
 from messaging.editor.pieces import Board, Piece, Written
 from messaging.editor.variables import Catalogue, Used, tested_in
 from messaging.models import Brand
+from messaging.snippets import inside
+from messaging.snippets import saving as snippets
+from messaging.snippets.inside import Held
 
 LARGEST = 90_000
 _LEGIBLE = 4.5
@@ -49,6 +52,7 @@ class Draft:
     subject: str
     board: Board
     is_new: bool = False
+    is_snippet: bool = False
     options: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -65,6 +69,10 @@ class Reading:
     notes: dict[str, list[Note]] = field(default_factory=dict)
     used: dict[str, list[Used]] = field(default_factory=dict)
     standing: list[Any] = field(default_factory=list)
+    is_sound: bool = True
+    """Whether the blocks can be shown at all."""
+    held: Held = field(default_factory=dict)
+    """What the snippets say that they include."""
 
     def say(self, place: str, note: Note) -> None:
         own = self.notes.setdefault(place, [])
@@ -90,23 +98,30 @@ class Reading:
 
 def read(draft: Draft, topic: Topic | None, brand: Brand, catalogue: Catalogue) -> Reading:
     reading = Reading(pieces.written(draft.board))
-    found = templates.problems(
+    broken: set[int] = set()
+    for problem in _problems(draft, reading.written.blocks):
+        _place(reading, draft, problem)
+        if top := re.match(r"blocks\[(\d+)\]", problem.path):
+            broken.add(int(top[1]))
+    if reading.is_sound:
+        reading.standing = [block for place, block in enumerate(reading.written.blocks) if place not in broken]
+    reading.held = inside.held(reading.standing)
+    _advise(reading, draft, topic, brand, catalogue)
+    return reading
+
+
+def _problems(draft: Draft, blocks: list[Any]) -> list[Problem]:
+    if draft.is_snippet:
+        return snippets.problems(draft.slug or "new", name=draft.name, blocks=blocks)
+    return templates.problems(
         draft.slug or "new",
         name=draft.name,
         channel=draft.channel,
         topic=draft.topic,
         subject=draft.subject,
-        blocks=reading.written.blocks,
+        blocks=blocks,
         options=draft.options,
     )
-    broken: set[int] = set()
-    for problem in found:
-        _place(reading, draft, problem)
-        if top := re.match(r"blocks\[(\d+)\]", problem.path):
-            broken.add(int(top[1]))
-    reading.standing = [block for place, block in enumerate(reading.written.blocks) if place not in broken]
-    _advise(reading, draft, topic, brand, catalogue)
-    return reading
 
 
 def _place(reading: Reading, draft: Draft, problem: Problem) -> None:
@@ -117,7 +132,11 @@ def _place(reading: Reading, draft: Draft, problem: Problem) -> None:
         reading.say(problem.path, Note(text, must=True, missing=empty))
         return
     if problem.path == "blocks":
-        reading.say("", Note("It says nothing yet: add a first block.", must=True, missing=True))
+        if reading.written.blocks:
+            reading.say("", Note(f"The blocks {problem.reason}.", must=True))
+            reading.is_sound = False
+        else:
+            reading.say("", Note("It says nothing yet: add a first block.", must=True, missing=True))
         return
     key, rest = reading.written.place_of(problem.path)
     found = draft.board.find(key)
@@ -185,7 +204,7 @@ def _hints(draft: Draft, reading: Reading, topic: Topic) -> list[str]:
     """What the channel has to say of the words, such as how long they are on its way."""
     channel = CHANNELS.get(draft.channel)
     try:
-        said = building.compile_for(draft.form, building.read(reading.standing)).text if reading.standing else ""
+        said = building.compile_said(draft.form, reading.standing, reading.held).text if reading.standing else ""
     except Invalid:
         return []
     return channel().hints(said, transactional=topic.transactional) if channel and said else []

@@ -91,6 +91,12 @@ class Texts(Shape):
         return [said(one) for one in data.getlist(name)]
 
 
+class Snippet(Shape):
+    """One of the snippets that there are."""
+
+    key = "snippet"
+
+
 class Columns(Shape):
     """Blocks side by side. What stands in them is read by the whole form, since blocks move in and out."""
 
@@ -101,7 +107,7 @@ class Columns(Shape):
 
 
 SHAPES: dict[str, Shape] = {
-    shape.key: shape() for shape in (Text, Line, PlainLine, Address, Number, YesNo, Texts, Columns)
+    shape.key: shape() for shape in (Text, Line, PlainLine, Address, Number, YesNo, Texts, Snippet, Columns)
 }
 
 

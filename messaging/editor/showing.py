@@ -62,13 +62,18 @@ def show(draft: Draft, reading: Reading, topic: Topic | None, brand: Brand, view
     if not draft.form.rich:
         view.part = "text"
     try:
-        compiled = building.compile_for(draft.form, building.read(reading.standing) if reading.standing else [])
+        compiled = (
+            building.compile_for(draft.form, [])
+            if not reading.standing
+            else building.compile_said(draft.form, reading.standing, reading.held)
+        )
     except Invalid as invalid:
         reading.say("", Note(f"It {invalid.problems[0].reason}.", must=True))
         return Shown(Mail(title="Preview"), view=view)
     version = TemplateVersion(
         subject=draft.subject or (" " if draft.form.has_subject else ""),
         blocks=reading.standing,
+        snippets=reading.held,
         html=compiled.html,
         text=compiled.text,
     )

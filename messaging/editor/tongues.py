@@ -10,8 +10,9 @@ from django.http import HttpRequest
 
 from foundation.admin import page_of
 from messaging import languages
-from messaging.languages import Said
-from messaging.models import Template, TemplateVersion
+from messaging.languages import Said, Spoken
+from messaging.models import Template
+from messaging.snippets.models import Snippet
 
 
 @dataclass(frozen=True)
@@ -34,19 +35,19 @@ class Tongues:
     is_new: bool
 
 
-def asked_for(request: HttpRequest, template: Template | None) -> str:
-    """The language that the address names; "" for the one that the template was written in."""
-    return languages.normal(request.GET.get("language", "")) if template and template.version else ""
+def asked_for(request: HttpRequest, row: Template | Snippet | None) -> str:
+    """The language that the address names; "" for the one that the row was written in."""
+    return languages.normal(request.GET.get("language", "")) if row and row.version else ""
 
 
-def said(version: TemplateVersion | None, language: str) -> Said | None:
+def said(version: Spoken | None, language: str) -> Said | None:
     """What the version says in the language; where it says nothing yet, what is to be translated."""
     if version is None:
         return None
     return languages.in_language(version, language) or languages.in_language(version, "")
 
 
-def with_said(version: TemplateVersion | None, language: str, subject: str, blocks: Any) -> dict[str, Any]:
+def with_said(version: Spoken | None, language: str, subject: str, blocks: Any) -> dict[str, Any]:
     """What to save, with what was written in this language in its place."""
     if version is None or not language:
         return {"subject": subject, "blocks": blocks}
@@ -54,7 +55,7 @@ def with_said(version: TemplateVersion | None, language: str, subject: str, bloc
     return {"subject": version.subject, "blocks": version.blocks, "translations": others}
 
 
-def without(version: TemplateVersion | None, language: str) -> dict[str, Any]:
+def without(version: Spoken | None, language: str) -> dict[str, Any]:
     """What to save once it is no longer said in this language."""
     others = {tag: one for tag, one in (version.said_in_others if version else {}).items() if tag != language}
     return {
@@ -64,13 +65,13 @@ def without(version: TemplateVersion | None, language: str) -> dict[str, Any]:
     }
 
 
-def of(template: Template | None, here: str) -> Tongues | None:
-    """All of a template's, and those that may be added; None before it was saved for the first time."""
-    version = template.version if template else None
-    if template is None or version is None:
+def of(row: Template | Snippet | None, here: str) -> Tongues | None:
+    """All of a template's, or a snippet's, and those that may be added; None before it was saved for the first time."""
+    version = row.version if row else None
+    if row is None or version is None:
         return None
     there = sorted({*version.translations, here} - {""}, key=languages.label)
-    address = page_of(template).replace("/change/", "/edit/")
+    address = page_of(row).replace("/change/", "/edit/")
     tongues = [Tongue("As written first", address, not here)]
     tongues += [Tongue(languages.label(tag), f"{address}?{urlencode({'language': tag})}", tag == here) for tag in there]
     known = ((tag, str(info["name"])) for tag, info in LANG_INFO.items() if "name" in info and tag not in there)

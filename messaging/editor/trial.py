@@ -75,9 +75,11 @@ def _judged(draft: Draft, topic: Topic, person: Profile, address: str, now: date
 def _letter(draft: Draft, reading: Reading, topic: Topic, profile: Profile | None, address: str) -> Letter:
     person = profile or samples.made_up()
     brand, channel = brands.current(), CHANNELS[draft.channel]()
-    compiled = building.compile_for(draft.form, building.read(reading.written.blocks))
-    blocks = reading.written.blocks
-    version = TemplateVersion(subject=draft.subject, blocks=blocks, html=compiled.html, text=compiled.text)
+    blocks, held = reading.written.blocks, reading.held
+    compiled = building.compile_said(draft.form, blocks, held)
+    version = TemplateVersion(
+        subject=draft.subject, blocks=blocks, snippets=held, html=compiled.html, text=compiled.text
+    )
     values = samples.values(person, topic, draft.channel, brand, showing.shown_to(version, profile))
     try:
         filled = rendering.fill(version, values, samples.zone(person))

@@ -31,10 +31,8 @@ class SnippetVersion(models.Model):
     class Meta:
         constraints = [models.UniqueConstraint(fields=["snippet", "number"], name="one_snippet_version_a_number")]
 
-    @property
-    def subject(self) -> str:
-        """It has none; templates do."""
-        return ""
+    # What versions of templates have beside blocks.
+    subject = html = text = ""
 
     @property
     def said_in_others(self) -> dict[str, dict[str, Any]]:
