@@ -10,7 +10,7 @@ from uuid import UUID
 from foundation.sql import array, array_of_moments
 from profiles.models import EventType
 from profiles.pulses import Triggering
-from segments import behaviour, question
+from segments import behaviour, counts, question
 from segments.places import Place, Scope
 from segments.question import Names, Question, both
 
@@ -63,7 +63,7 @@ class Pattern:
         since = q.bind(array_of_moments(one.since for one in asked), "timestamptz[]")
         until = q.bind(array_of_moments(one.until for one in asked), "timestamptz[]")
         tests = [
-            behaviour.named(q, self.names, "e.name_id"),
+            counts.named(q, self.names, "e.name_id"),
             "e.occurred_at > u.since AND e.occurred_at <= u.until",
             # Said again for all, so that only the months in question are read.
             f"e.occurred_at > {q.moment(min(one.since for one in asked))} AND e.occurred_at <= {q.moment(at)}",

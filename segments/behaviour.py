@@ -1,29 +1,17 @@
-"""What people did, as tables of a question: read from the daily counts where they say enough, else from the events.
+"""What people did, as figures of a question: read from the daily counts where they say enough, else from the events."""
 
-The counts hold, per person, name and day (UTC), how often something was done and when first and last. A day that lies
-wholly within a window is counted from them; of a day that an edge of the window cuts, the events themselves are. So
-windows are exact to the microsecond.
-"""
-
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from foundation import wording
-from segments import comparing, fields
+from segments import comparing, counts, fields
 from segments.comparing import Comparison, Json
-from segments.moments import INSTANT, Between, Last, Since, Window, zone_name
+from segments.counts import ANY, COUNTS, Span, bounds, midnight, named
+from segments.moments import zone_name
 from segments.places import Place
 from segments.question import Question, both, shifted
-
-ANY = "*"
-_COUNTS = "FROM profiles_eventday d"
-_OF_A_CUT_DAY = {  # column of the counts -> what it is of a day without the span, and of the events of one that is cut
-    "n": ("0", "count(*)"),
-    "first_at": ("NULL", "min(e.occurred_at)"),
-    "last_at": ("NULL", "max(e.occurred_at)"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,44 +57,7 @@ def done(names: tuple[str, ...], where: tuple[Where, ...] = ()) -> str:
     return f"{what} ({' and '.join(map(str, where))})" if where else what
 
 
-# ── Spans of time ────────────────────────────────────────────────────────────────────────────────────────────────────
-@dataclass(frozen=True, slots=True)
-class Span:
-    """[start, end), both known when the question is put; no start: since ever. `since`: the time of the enrollment that
-    it begins after, too."""
-
-    start: datetime | None
-    end: datetime
-    since: str = ""
-
-
-def span(window: Window | None, at: datetime) -> Span:
-    end = shifted(at, INSTANT)
-    match window:
-        case Last(duration):
-            return Span(shifted(at, INSTANT - duration.length), end)
-        case Between(start, until):
-            return Span(start, min(until, end))
-        case Since(what):
-            return Span(None, end, "entered_at" if what == "entry" else "step_entered_at")
-    return Span(None, end)
-
-
 # ── Tables ───────────────────────────────────────────────────────────────────────────────────────────────────────────
-def named(q: Question, names: tuple[str, ...], column: str) -> str:
-    """The condition that a column holds one of the names."""
-    numbers: set[int] = set().union(*(q.names.numbers(name) for name in names if name != ANY))
-    if ANY not in names:
-        return _one_of(q, column, sorted(numbers))
-    return f"{column} <> ALL({q.bind([n for n in q.names.ours if n not in numbers], 'int[]')})"
-
-
-def _one_of(q: Question, column: str, numbers: list[int]) -> str:
-    if len(numbers) == 1:
-        return f"{column} = {q.bind(numbers[0], 'int')}"
-    return f"{column} = ANY({q.bind(numbers, 'int[]')})"
-
-
 @dataclass(frozen=True, slots=True)
 class Events:
     """Raw events `e` of a span: `FROM … WHERE …`, and the column that says whose."""
@@ -149,127 +100,12 @@ def begun(q: Question, names: tuple[str, ...], start: datetime | None) -> dateti
     return start if since is None else since if start is None else max(start, since)
 
 
-def bounds(q: Question, within: Span, column: str) -> list[str]:
-    low = [f"{column} >= {q.moment(within.start)}"] if within.start is not None else []
-    return [*low, f"{column} < {q.moment(within.end)}"]
-
-
-# ── Daily counts ─────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── Figures ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 def countable(q: Question, where: tuple[Where, ...], within: Span) -> bool:
     """Whether the daily counts can answer: they know nothing of properties, nor where somebody's own span begins."""
     return not (where or within.since or per_asked(q, within))
 
 
-def days(q: Question, names: tuple[str, ...], within: Span, columns: Iterable[str], *, everyone: bool = False) -> str:
-    """What was done within the span, as a relation of `key`, `name_id`, `day` and the `columns` that are wanted.
-
-    A row is a person's day, or an event of a day that an edge of the span cuts. Rows whose `n` is 0 say nothing.
-    """
-    if within.start is not None and within.start >= within.end:
-        return "(SELECT profile_id AS key, name_id, day, n, first_at, last_at FROM profiles_eventday WHERE false)"
-    if q.among is None or everyone:
-        return _apart(q, names, within)
-    return _at_once(q, names, within, columns)
-
-
-@dataclass(frozen=True, slots=True)
-class _Edge:
-    """A day that the span cuts: which rows of the counts it cuts, and what of their events lies within the span."""
-
-    day: str
-    cuts: str
-    start: datetime
-    end: datetime
-
-    def events(self, q: Question) -> str:
-        span = Span(self.start, self.end)
-        return " AND ".join(
-            [
-                "e.profile_id = d.profile_id AND e.name_id = d.name_id",
-                "e.occurred_at BETWEEN d.first_at AND d.last_at",
-                *bounds(q, span, "e.occurred_at"),
-            ]
-        )
-
-
-def _edges(q: Question, within: Span) -> list[_Edge]:
-    first, end = within.start, within.end
-    end_day = _midnight(shifted(end, -INSTANT))
-    cut_late = f"d.first_at < {q.moment(end)} AND d.last_at >= {q.moment(end)}"
-    if first is None:
-        return [_Edge(q.bind(end_day.date(), "date"), cut_late, end_day, end)]
-    day = _midnight(first)
-    cut_early = f"d.first_at < {q.moment(first)} AND d.last_at >= {q.moment(first)}"
-    if day == end_day:
-        cuts = f"(({cut_early}) OR ({cut_late})) AND d.last_at >= {q.moment(first)} AND d.first_at < {q.moment(end)}"
-        return [_Edge(q.bind(day.date(), "date"), cuts, first, end)]
-    return [
-        _Edge(q.bind(day.date(), "date"), cut_early, first, shifted(day, timedelta(days=1))),
-        _Edge(q.bind(end_day.date(), "date"), cut_late, end_day, end),
-    ]
-
-
-def _apart(q: Question, names: tuple[str, ...], within: Span, middle: datetime | None = None) -> str:
-    """Over everybody: whole days by one scan of the counts, and each edge by one of its own, which is small.
-
-    No row lies on both sides of `middle`, a moment of a day that is neither the first nor the last of the span.
-    """
-    inside = f"{_reach(q, names, within)} AND {_inside(q, within)}"
-    edges = _edges(q, within)
-    if middle is not None:
-        day = _midnight(middle)
-        cut = f"d.first_at < {q.moment(middle)} AND d.last_at >= {q.moment(middle)}"
-        edges.append(_Edge(q.bind(day.date(), "date"), cut, day, shifted(day, timedelta(days=1))))
-        inside += f" AND NOT (d.day = {q.bind(day.date(), 'date')} AND {cut})"
-    parts = [f"SELECT d.profile_id AS key, d.name_id, d.day, d.n, d.first_at, d.last_at {_COUNTS} WHERE {inside}"]
-    parts += [
-        # LATERAL and OFFSET 0: the few events of the cut days are looked up one day at a time, whatever is estimated.
-        "SELECT d.profile_id, d.name_id, d.day, 1, c.occurred_at, c.occurred_at"
-        f" {_COUNTS} CROSS JOIN LATERAL (SELECT e.occurred_at FROM profiles_event e WHERE {edge.events(q)} OFFSET 0) c"
-        f" WHERE {named(q, names, 'd.name_id')} AND d.day = {edge.day} AND {edge.cuts}"
-        for edge in edges
-    ]
-    return f"({' UNION ALL '.join(parts)})"
-
-
-def _at_once(q: Question, names: tuple[str, ...], within: Span, columns: Iterable[str]) -> str:
-    """Over some people: each row looked up once, and the events of a cut day where one is met."""
-    edges, inside = _edges(q, within), _inside(q, within)
-    values = []
-    for column in columns:
-        nothing, of_events = _OF_A_CUT_DAY[column]
-        cut = [
-            f"WHEN d.day = {edge.day} AND {edge.cuts}"
-            f" THEN (SELECT {of_events} FROM profiles_event e WHERE {edge.events(q)})"
-            for edge in edges
-        ]
-        values.append(f"CASE WHEN {inside} THEN d.{column} {' '.join(cut)} ELSE {nothing} END AS {column}")
-    reach = f"{_reach(q, names, within)}{q.only('d.profile_id')}"
-    # OFFSET 0: what a row says is worked out once, however many figures look at it.
-    return f"(SELECT d.profile_id AS key, d.name_id, d.day, {', '.join(values)} {_COUNTS} WHERE {reach} OFFSET 0)"
-
-
-def _reach(q: Question, names: tuple[str, ...], within: Span) -> str:
-    """The rows of the counts that the span may touch."""
-    tests = [
-        named(q, names, "d.name_id"),
-        f"d.day <= {q.bind(_midnight(shifted(within.end, -INSTANT)).date(), 'date')}",
-    ]
-    if within.start is not None:
-        tests.append(f"d.day >= {q.bind(_midnight(within.start).date(), 'date')}")
-    return " AND ".join(tests)
-
-
-def _inside(q: Question, within: Span) -> str:
-    low = [f"d.first_at >= {q.moment(within.start)}"] if within.start is not None else []
-    return " AND ".join([*low, f"d.last_at < {q.moment(within.end)}"])
-
-
-def _midnight(at: datetime) -> datetime:
-    return at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-
-
-# ── Tables ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 def figure(
     q: Question,
     names: tuple[str, ...],
@@ -278,24 +114,26 @@ def figure(
     *,
     of_days: str,
     of_events: str,
-    column: str = "n",
+    columns: tuple[str, ...] = ("n",),
 ) -> str:
-    """A figure of a person, as a column: worked out from a `column` of the counts where they can tell, else of events.
+    """A figure of a person, as a column: worked out from `columns` of the counts where they can tell, else of events.
 
     Both are relations `r`. All figures of one span come from one pass.
     """
     if not countable(q, where, within):
         return of_those(q, events(q, names, where, within), of_events)
     if q.among is None:
-        table = f"SELECT r.key, {of_days} AS figure FROM {days(q, names, within, (column,))} r GROUP BY 1"
+        relation = counts.of_everybody(q, names, within, columns)
+        table = f"SELECT r.key, {of_days} AS figure FROM {relation} r GROUP BY 1"
         return f"{q.table(table)}.figure"
 
-    def build(wanted: Sequence[tuple[tuple[str, ...], str]]) -> str:
+    def build(wanted: Sequence[tuple[tuple[str, ...], tuple[str, ...]]]) -> str:
         every = tuple(dict.fromkeys(name for some, _ in wanted for name in some))
-        return days(q, every, within, dict.fromkeys(column for _, column in wanted))
+        values = dict.fromkeys(column for _, some in wanted for column in some if column not in ("name_id", "day"))
+        return counts.of_some(q, every, within, values)
 
     mine = f"{of_days} FILTER (WHERE {named(q, names, 'r.name_id')})"
-    return q.shared(build, within, (names, column), mine)
+    return q.shared(build, within, (names, columns), mine)
 
 
 def of_those(q: Question, raw: Events, of_events: str) -> str:
@@ -310,15 +148,12 @@ def tally(q: Question, names: tuple[str, ...], where: tuple[Where, ...], within:
 
 
 def tally_twice(q: Question, names: tuple[str, ...], earlier: Span, lately: Span) -> tuple[str, str]:
-    """The same of two spans, of which the one begins where the other ends: of everybody in one pass."""
-    days = {_midnight(at) for at in (earlier.start, lately.start, shifted(lately.end, -INSTANT)) if at is not None}
-    if q.among is not None or lately.start is None or len(days) < 3:
+    """The same of two spans: of everybody in one pass."""
+    if q.among is not None:
         return tally(q, names, (), earlier), tally(q, names, (), lately)
-    middle = q.moment(lately.start)
     table = q.table(
-        f"SELECT r.key, sum(r.n) FILTER (WHERE r.first_at < {middle}) AS earlier,"
-        f" sum(r.n) FILTER (WHERE r.first_at >= {middle}) AS lately"
-        f" FROM {_apart(q, names, Span(earlier.start, lately.end), lately.start)} r GROUP BY 1"
+        "SELECT r.key, sum(r.n) FILTER (WHERE NOT r.lately) AS earlier, sum(r.n) FILTER (WHERE r.lately) AS lately"
+        f" FROM {counts.of_two(q, names, earlier, lately)} r GROUP BY 1"
     )
     return f"{table}.earlier", f"{table}.lately"
 
@@ -328,14 +163,14 @@ def tally_of_all(q: Question, names: tuple[str, ...], where: tuple[Where, ...], 
     if where:
         raw = events(q, names, where, within, everyone=True)
         return f"SELECT {raw.key} AS key, count(*) AS n {raw.source} GROUP BY 1"
-    return f"SELECT r.key, sum(r.n) AS n FROM {days(q, names, within, ('n',), everyone=True)} r GROUP BY 1"
+    return f"SELECT r.key, sum(r.n) AS n FROM {counts.of_everybody(q, names, within, ('n',))} r GROUP BY 1"
 
 
 def extreme(q: Question, names: tuple[str, ...], which: str, within: Span) -> str:
     """When a person did it last, or first, within the span; NULL for who never did."""
     pick = "max" if which == "last" else "min"
     of_days, of_events = f"{pick}(r.{which}_at)", f"{pick}(r.occurred_at)"
-    return figure(q, names, (), within, of_days=of_days, of_events=of_events, column=f"{which}_at")
+    return figure(q, names, (), within, of_days=of_days, of_events=of_events, columns=(f"{which}_at",))
 
 
 def lately(q: Question, names: tuple[str, ...], length: timedelta) -> str:
@@ -347,8 +182,10 @@ def lately(q: Question, names: tuple[str, ...], length: timedelta) -> str:
 
     def build(wanted: Sequence[tuple[tuple[str, ...], timedelta]]) -> str:
         every = tuple(dict.fromkeys(name for some, _ in wanted for name in some))
-        longest = max(length for _, length in wanted)
-        return days(q, every, Span(shifted(q.after, -longest), q.after), ("last_at",))
+        longest = Span(shifted(q.after, -max(length for _, length in wanted)), q.after)
+        if q.among is None:
+            return counts.of_everybody(q, every, longest, ("last_at",))
+        return counts.of_some(q, every, longest, ("last_at",))
 
     if q.among is None:
         return q.shared(build, ("lately", names), (names, length), "max(r.last_at)")
@@ -371,7 +208,7 @@ def kinds_done(q: Question, names: tuple[str, ...], where: tuple[Where, ...], wi
     """How many different things a person did, by the name that each has today."""
     of_days = f"count(DISTINCT CASE WHEN r.n > 0 THEN {q.names.today(q, 'r.name_id')} END)"
     of_events = f"count(DISTINCT {q.names.today(q, 'r.name_id')})"
-    return figure(q, names, where, within, of_days=of_days, of_events=of_events)
+    return figure(q, names, where, within, of_days=of_days, of_events=of_events, columns=("name_id", "n"))
 
 
 def days_active(q: Question, names: tuple[str, ...], where: tuple[Where, ...], within: Span) -> str:
@@ -379,14 +216,14 @@ def days_active(q: Question, names: tuple[str, ...], where: tuple[Where, ...], w
     of_events = f"count(DISTINCT (r.occurred_at AT TIME ZONE {q.zone})::date)"
     if zone_name() == "UTC":  # the days of the counts
         of_days = "count(DISTINCT CASE WHEN r.n > 0 THEN r.day END)"
-        return figure(q, names, where, within, of_days=of_days, of_events=of_events)
+        return figure(q, names, where, within, of_days=of_days, of_events=of_events, columns=("day", "n"))
     return of_those(q, events(q, names, where, within), of_events)
 
 
 def any_before(q: Question, names: tuple[str, ...], end: datetime) -> str:
     """Whether the person did it before `end`: one look at the person's counts, whose first times are exact."""
     test = f"d.profile_id = p.id AND {named(q, names, 'd.name_id')} AND d.first_at < {q.moment(end)}"
-    return f"((SELECT true {_COUNTS} WHERE {test} LIMIT 1) IS TRUE)"
+    return f"((SELECT true {COUNTS} WHERE {test} LIMIT 1) IS TRUE)"
 
 
 # ── When time alone may change it ────────────────────────────────────────────────────────────────────────────────────
@@ -402,7 +239,9 @@ def ahead(q: Question, moment: str) -> str:
 
 def oldest(q: Question, names: tuple[str, ...], where: tuple[Where, ...], within: Span) -> str:
     """When a person did it first within the span, as a column."""
-    return figure(q, names, where, within, of_days="min(r.first_at)", of_events="min(r.occurred_at)", column="first_at")
+    return figure(
+        q, names, where, within, of_days="min(r.first_at)", of_events="min(r.occurred_at)", columns=("first_at",)
+    )
 
 
 def newest(q: Question, names: tuple[str, ...], where: tuple[Where, ...], within: Span, place: int = 1) -> str:
@@ -415,7 +254,7 @@ def newest(q: Question, names: tuple[str, ...], where: tuple[Where, ...], within
         found = of_those(q, events(q, names, where, within), latest)
         return found if place == 1 else f"({found})[{place}]"
     if place == 1:
-        return figure(q, names, where, within, of_days="max(r.last_at)", of_events="", column="last_at")
+        return figure(q, names, where, within, of_days="max(r.last_at)", of_events="", columns=("last_at",))
     # So many of the latest days hold at least so many times, none of them before the first of these days.
     n = tally(q, names, where, within)
     days = figure(
@@ -425,7 +264,7 @@ def newest(q: Question, names: tuple[str, ...], where: tuple[Where, ...], within
         within,
         of_days="array_agg(r.first_at ORDER BY r.first_at DESC NULLS LAST)",
         of_events="",
-        column="first_at",
+        columns=("first_at",),
     )
     found = f"coalesce(({days})[{place}], {oldest(q, names, where, within)})"
     return f"CASE WHEN {n} >= {place} THEN {found} END"
@@ -453,13 +292,13 @@ def turns(
 
 def to_come(q: Question, people: str) -> str:
     """When the next of what is dated after the question's moment comes about, of these `people` (an array in SQL)."""
-    at, today = q.moment(q.at), q.bind(_midnight(q.at).date(), "date")
+    at, today = q.moment(q.at), q.bind(midnight(q.at).date(), "date")
     cut = (
         "(SELECT min(e.occurred_at) FROM profiles_event e WHERE e.profile_id = d.profile_id AND e.name_id = d.name_id"
         f" AND e.occurred_at > {at} AND e.occurred_at <= d.last_at)"
     )
     table = q.table(
-        f"SELECT d.profile_id AS key, min(CASE WHEN d.first_at > {at} THEN d.first_at ELSE {cut} END) AS at {_COUNTS}"
+        f"SELECT d.profile_id AS key, min(CASE WHEN d.first_at > {at} THEN d.first_at ELSE {cut} END) AS at {COUNTS}"
         f" WHERE d.profile_id = ANY({people}) AND d.day >= {today} AND d.last_at > {at} GROUP BY 1"
     )
     return f"{table}.at"

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from foundation import wording
-from segments import behaviour, comparing, fields
+from segments import behaviour, comparing, counts, fields
 from segments.behaviour import Where
 from segments.comparing import Comparison
 from segments.fields import Look
@@ -40,11 +40,11 @@ class Event(Leaf):
     window: Window | None = fields.asks(fields.window, default=None, look=Look("When"))
 
     def answer(self, q: Question) -> Answer:
-        n = behaviour.tally(q, self.name, self.where, behaviour.span(self.window, q.at))
+        n = behaviour.tally(q, self.name, self.where, counts.span(self.window, q.at))
         return Answer(self.count.number_holds(n, q, absent=NONE, whole=True), (f"coalesce({n}, 0)",))
 
     def changes(self, q: Question) -> list[str]:
-        span = behaviour.span(self.window, q.at)
+        span = counts.span(self.window, q.at)
         leaves = self.window.duration.length if isinstance(self.window, Last) else None
         if any(where.compare.moves for where in self.where):
             return behaviour.turns(q, self.name, self.where, span, leaves)

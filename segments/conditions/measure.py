@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from segments import behaviour, comparing, fields
+from segments import behaviour, comparing, counts, fields
 from segments.behaviour import Where
 from segments.comparing import Comparison, Json
 from segments.fields import Look
@@ -102,7 +102,7 @@ class Measure(Leaf):
         return Answer(self.compare.number_holds(asked, q, absent=_NOTHING), (f"coalesce({number}, 0)",))
 
     def changes(self, q: Question) -> list[str]:
-        span = behaviour.span(self.window, q.at)
+        span = counts.span(self.window, q.at)
         leaves = self.window.duration.length if isinstance(self.window, Last) else None
         if any(where.compare.moves for where in self.where):
             return behaviour.turns(q, self.name, self.where, span, leaves)
@@ -116,18 +116,18 @@ class Measure(Leaf):
         return [f"CASE WHEN {self._figure(q)} >= {places[0]} THEN {oldest} END"] if places else []
 
     def _figure(self, q: Question) -> str:
-        within = behaviour.span(self.window, q.at)
+        within = counts.span(self.window, q.at)
         if self.of.what == "days":
             return behaviour.days_active(q, self.name, self.where, within)
         if self.of.what == "distinct":
             if self.of.property == OWN_NAME:
                 return behaviour.kinds_done(q, self.name, self.where, within)
-            raw = behaviour.events(q, self.name, self.where, behaviour.span(self.window, q.at))
+            raw = behaviour.events(q, self.name, self.where, counts.span(self.window, q.at))
             return behaviour.different(q, raw, f"e.properties -> {q.bind(self.of.property, 'text')}")
         return self._of(q, f"{self.of.what}({self._number(q)})")
 
     def _of(self, q: Question, column: str) -> str:
-        raw = behaviour.events(q, self.name, self.where, behaviour.span(self.window, q.at))
+        raw = behaviour.events(q, self.name, self.where, counts.span(self.window, q.at))
         return behaviour.of_those(q, raw, column)
 
     def _value(self, q: Question) -> str:

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from segments import behaviour, fields
-from segments.behaviour import Span
+from segments import behaviour, counts, fields
+from segments.counts import Span
 from segments.fields import Look
 from segments.kinds import KINDS, Answer, Leaf, Needs
 from segments.moments import INSTANT, Duration
@@ -37,7 +37,7 @@ class Recency(Leaf):
 
     def answer(self, q: Question) -> Answer:
         edge = shifted(q.at, -self.value.length)
-        ever = behaviour.span(None, q.at)
+        ever = counts.span(None, q.at)
         if not behaviour.countable(q, (), ever):
             at = behaviour.extreme(q, self.name, self.which, ever)
             holds = f"{at} > {q.moment(edge)}" if self.op == "within_last" else f"{at} <= {q.moment(edge)}"

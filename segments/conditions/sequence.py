@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from segments import behaviour, fields
+from segments import behaviour, counts, fields
 from segments.behaviour import Where
 from segments.fields import Look
 from segments.kinds import KINDS, Answer, Leaf, Needs
@@ -71,13 +71,13 @@ class Sequence(Leaf):
         return Answer(f"({table}.n > 0) IS TRUE", (f"coalesce({table}.n, 0)",))
 
     def changes(self, q: Question) -> list[str]:
-        span = behaviour.span(self.window, q.at)
+        span = counts.span(self.window, q.at)
         leaves = self.window.duration.length if isinstance(self.window, Last) else None
         if any(where.compare.moves for step in self.steps for where in step.where):
             first = self.steps[0]
             found = behaviour.turns(q, first.name, first.where, span, leaves)
             for step in self.steps[1:]:
-                found += behaviour.turns(q, step.name, step.where, behaviour.Span(span.start, q.after))
+                found += behaviour.turns(q, step.name, step.where, counts.Span(span.start, q.after))
             if self.last_step == "absent":
                 still = tuple(where for where in first.where if not where.compare.moves)
                 over = behaviour.later(q, "r.occurred_at", self.within.length)
@@ -93,7 +93,9 @@ class Sequence(Leaf):
 
     def _table(self, q: Question) -> str:
         """The first steps that count, with how many there are: `n`; of those whose time has run out, where it must."""
-        first = behaviour.events(q, self.steps[0].name, self.steps[0].where, behaviour.span(self.window, q.at))
+        if q.among is None and len(self.steps) == 2 and self.last_step == "happens":
+            return q.table(self._pairs(q))
+        first = behaviour.events(q, self.steps[0].name, self.steps[0].where, counts.span(self.window, q.at))
         # The earliest middle step leaves the most room for those that follow, so only that one need be looked at.
         joins, before = "", "f.at"
         for number, step in enumerate(self.steps[1:-1]):
@@ -115,19 +117,40 @@ class Sequence(Leaf):
         )
         return q.table(body, by_person=first.by_person)
 
+    def _pairs(self, q: Question) -> str:
+        """Those of everybody whom a first step led to the second: of both steps each event is read once.
+
+        Time is cut into stretches as long as the steps may lie apart, so that what follows a first step lies in its
+        own stretch or the next. Each is met with these alone, and not with all that the person ever did.
+        """
+        first, second = self.steps
+        whole = self._within(q)
+        events = behaviour.events(q, first.name, first.where, counts.span(self.window, q.at))
+        begun = (
+            f"SELECT e.profile_id AS key, e.occurred_at AS at, {_stretch(whole)} + v.k * {whole} AS stretch"
+            f" {events.source.replace('FROM profiles_event e', 'FROM (VALUES (0), (1)) v(k), profiles_event e', 1)}"
+        )
+        followed = (
+            f"SELECT FROM profiles_event e WHERE {' AND '.join(self._tests(q, second, 'f.key', 'f.at'))}"
+            f" AND {_stretch(whole)} = f.stretch"
+        )
+        return f"SELECT f.key, 1 AS n FROM ({begun}) f WHERE EXISTS ({followed}) GROUP BY 1"
+
     def _following(self, q: Question, step: Step, before: str) -> str:
+        return f"FROM profiles_event e WHERE {' AND '.join(self._tests(q, step, 'f.person', before))}"
+
+    def _tests(self, q: Question, step: Step, person: str, before: str) -> list[str]:
         # Nothing lies before the first step: it says which months to skip.
-        start = behaviour.span(self.window, q.at).start
+        start = counts.span(self.window, q.at).start
         for one in (self.steps[0], step):
             start = behaviour.begun(q, one.name, start)
-        tests = [
-            "e.profile_id = f.person",
-            behaviour.named(q, step.name, "e.name_id"),
+        return [
+            f"e.profile_id = {person}",
+            counts.named(q, step.name, "e.name_id"),
             f"e.occurred_at > {before} AND e.occurred_at <= f.at + {self._within(q)}",
-            *behaviour.bounds(q, behaviour.Span(start, q.after), "e.occurred_at"),
+            *counts.bounds(q, counts.Span(start, q.after), "e.occurred_at"),
             *(where.holds(q, "e") for where in step.where),
         ]
-        return f"FROM profiles_event e WHERE {' AND '.join(tests)}"
 
     def _within(self, q: Question) -> str:
         # In seconds: a day of an interval is as long as the session's zone makes it.
@@ -152,3 +175,8 @@ class Sequence(Leaf):
         if not found[0]:
             return "it never came about"
         return "it came about once" if found[0] == 1 else f"it came about {found[0]:,} times"
+
+
+def _stretch(length: str) -> str:
+    """Where the stretch of time of this length begins that an event `e` falls in."""
+    return f"date_bin({length}, e.occurred_at, timestamptz 'epoch')"

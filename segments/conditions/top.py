@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from foundation import wording
-from segments import behaviour, fields
+from segments import behaviour, counts, fields
 from segments.behaviour import Where
 from segments.comparing import plain
 from segments.fields import Look
@@ -45,11 +45,11 @@ class Top(Leaf):
     where: tuple[Where, ...] = fields.asks(behaviour.wheres, default=(), look=behaviour.FILTERS)
 
     def answer(self, q: Question) -> Answer:
-        counts = behaviour.tally_of_all(q, self.name, self.where, behaviour.span(self.window, q.at))
+        tallies = behaviour.tally_of_all(q, self.name, self.where, counts.span(self.window, q.at))
         share = q.bind(self.percent, "numeric")
         ranked = (
             "SELECT c.key, c.n, rank() OVER (ORDER BY c.n DESC) AS place, count(*) OVER () AS people"
-            f" FROM ({counts}) c WHERE c.n > 0"
+            f" FROM ({tallies}) c WHERE c.n > 0"
         )
         table = q.table(
             f"SELECT r.key, r.place, r.people, r.place <= ceil(r.people * {share} / 100) AS kept FROM ({ranked}) r"

@@ -6,8 +6,8 @@ from decimal import Decimal
 from typing import Any
 
 from segments import behaviour, fields
-from segments.behaviour import Span
 from segments.comparing import plain
+from segments.counts import Span
 from segments.fields import Look
 from segments.kinds import KINDS, Answer, Leaf, Needs
 from segments.moments import INSTANT, Duration
