@@ -53,6 +53,12 @@ class TopicFields(Fields):
         max_value=topics.OLDEST,
         help_text="From what age on. Whose age is unknown gets nothing.",
     )
+    jurisdiction = serializers.ChoiceField(
+        [("", "None"), *Topic.Jurisdiction.choices],
+        required=False,
+        default="",
+        help_text="The country whose law its mails must keep to, too; templates that lack what it asks for are refused",
+    )
     channels = serializers.ListField(child=Text(max_length=20), min_length=1)
     archived = serializers.BooleanField(read_only=True)
     reason = Text(

@@ -31,7 +31,7 @@ def _link() -> Words:
 def _confirm() -> Words:
     return _with_button(
         _("Please confirm"),
-        _("You asked for: {{ data.what }}. Open the page and press the button there; then it begins."),
+        _("You asked {{ brand.name }} for: {{ data.what }}. Open the page and press the button there; then it begins."),
         _("Go and confirm"),
         "{{ data.link }}",
         _("If it was not you, do nothing: you get nothing of it. The link works for 7 days."),

@@ -17,6 +17,9 @@ class Topic(models.Model):
         LEGAL_OBLIGATION = "legal_obligation", "Legal obligation"
         LEGITIMATE_INTEREST = "legitimate_interest", "Legitimate interest"
 
+    class Jurisdiction(models.TextChoices):
+        CANADA = "CA", "Canada (CASL)"
+
     slug = models.SlugField(unique=True)
     name = models.CharField(max_length=100)
     description = models.TextField(help_text="What it is, in the customer's words.")
@@ -35,6 +38,10 @@ class Topic(models.Model):
     min_age = models.PositiveSmallIntegerField(
         null=True, blank=True, help_text="From what age on; empty: for everybody. Whose age is unknown gets nothing."
     )
+    jurisdiction = models.CharField(
+        max_length=2, choices=Jurisdiction, blank=True, default="", db_default="",
+        help_text="The law that its mails must keep to beside that of everywhere, by the country's code.",
+    )  # fmt: skip
     channels = models.JSONField(default=list, help_text="Channel keys it may use.")
     archived = models.BooleanField(default=False)
 

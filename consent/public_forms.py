@@ -6,7 +6,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.utils import translation
 from django.utils.translation import gettext as _
 
-from consent import attempts, forms, signups, visits
+from consent import attempts, forms, signups, visits, wordings
 from consent.models import SignupForm
 from consent.public import framed_by, page, token_page
 from foundation import clock
@@ -27,6 +27,7 @@ def signup(request: HttpRequest, slug: str) -> HttpResponse:
         locale, words = signups.words(form, translation.get_language() or "")
         chosen = request.POST.getlist("topics") if len(topics) > 1 else [topics[0].slug]
         context = {"form": form, "words": words, "topics": topics, "chosen": chosen, "locale": locale}
+        context["requester"] = wordings.requester()
         context["asks_birth"] = any(topic.min_age for topic in topics)
         status = 200
         if request.method == "POST":

@@ -22,6 +22,7 @@ from django.utils.translation import gettext as _
 
 from consent import ages, optins, states, suppression
 from consent.models import OptIn, SentForm, SignupForm, State, Topic
+from consent.wordings import requester
 from foundation import registry
 from foundation.errors import Invalid, Problem
 from foundation.wake import wake
@@ -89,7 +90,8 @@ def words(form: SignupForm, language: str) -> tuple[str, dict[str, str]]:
 
 def wording(form: SignupForm, topic: Topic, said: Mapping[str, str]) -> str:
     """All that stood on the form about a topic: what they agreed to."""
-    return f"{said['title']}\n{said['text']}\n{topic.name}: {topic.description} {topic.purpose}\n{said['button']}"
+    offered = f"{topic.name}: {topic.description} {topic.purpose}"
+    return "\n".join([said["title"], said["text"], offered, said["button"], requester()])
 
 
 def sign_up(

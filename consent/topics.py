@@ -22,6 +22,7 @@ FIELDS = (
     "double_opt_in",
     "valid_months",
     "min_age",
+    "jurisdiction",
     "channels",
 )
 LONGEST_VALID, OLDEST = 120, 99
@@ -41,6 +42,7 @@ def save(
     double_opt_in: bool = False,
     valid_months: int | None = None,
     min_age: int | None = None,
+    jurisdiction: str = "",
     channels: Sequence[str],
     reason: str = "",
     now: datetime,
@@ -56,6 +58,7 @@ def save(
         "double_opt_in": double_opt_in,
         "valid_months": valid_months,
         "min_age": min_age,
+        "jurisdiction": jurisdiction,
         "channels": list(dict.fromkeys(channels)),
         "archived": False,
     }
@@ -99,6 +102,9 @@ def _check(slug: str, values: dict[str, Any]) -> None:
             problems.append(Problem(field, f"must say {what}, for customers read it on their page"))
     if values["basis"] not in Topic.Basis.values:
         problems.append(Problem("basis", f"must be one of {', '.join(Topic.Basis.values)}"))
+    if values["jurisdiction"] not in ("", *Topic.Jurisdiction.values):
+        known = ", ".join(Topic.Jurisdiction.values)
+        problems.append(Problem("jurisdiction", f"must be empty or one of {known}, a country's code"))
     if not values["channels"] or not all(_CHANNEL.fullmatch(channel) for channel in values["channels"]):
         problems.append(Problem("channels", "must name at least one channel, such as email"))
     if values["double_opt_in"] and values["transactional"]:

@@ -97,6 +97,7 @@ def confirm(request: HttpRequest, token: str) -> HttpResponse:
     profile = asked.profile if asked else None
     with visits.speaking_to(request, profile, wishes.of([profile.id])[profile.id] if profile else None):
         context: dict[str, Any] = {"over": over, "names": optins.names(asked) if asked else []}
+        context["requester"] = wordings.requester()
         if asked and asked.confirmed_at:
             context |= {"done": True, "again": True}
         elif asked and not over and request.method == "POST" and request.POST.get("do") == "confirm":

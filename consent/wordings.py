@@ -135,6 +135,13 @@ def contact() -> str:
     return parseaddr(settings.DEFAULT_FROM_EMAIL)[1]
 
 
+def requester() -> str:
+    """Who asks for a consent, and how they are reached: in one line (CO-17)."""
+    name, address = parseaddr(settings.DEFAULT_FROM_EMAIL)
+    post = ", ".join(line.strip() for line in settings.POSTAL_ADDRESS.splitlines() if line.strip())
+    return ", ".join(filter(None, (name, post, settings.CONTACT, address)))
+
+
 def why_it_came(topic: Topic, record: ConsentRecord | None, journey: str) -> str:
     """Why a message went to them: what they had said by then, or why nobody needed to ask; and what it is part of."""
     if record is not None:

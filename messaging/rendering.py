@@ -178,7 +178,8 @@ def _without_nulls(value: Any) -> Any:
 
 def brand_values(brand: Brand) -> dict[str, Any]:
     """To Liquid an empty text is true: what the brand leaves empty is missing."""
-    return _known({name: getattr(brand, name) or None for name in ("name", "logo_url", "colour", "postal_address")})
+    values = {name: getattr(brand, name) or None for name in ("name", "logo_url", "colour", "postal_address")}
+    return _known(values | {"contact": settings.CONTACT or None})
 
 
 def sender(brand: Brand) -> str:

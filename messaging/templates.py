@@ -13,7 +13,7 @@ from consent.models import Topic
 from foundation import registry
 from foundation.errors import Conflict, Invalid, Problem
 from foundation.sql import statements
-from messaging import building, languages
+from messaging import building, languages, lawful
 from messaging.delivery import CHANNELS, Form, form_of, label
 from messaging.liquid import Program, Unsayable
 from messaging.models import Template, TemplateVersion
@@ -221,6 +221,8 @@ def _check(
         problems.append(Problem("topic", f"there is no topic {topic!r}; make it first, or name one that exists"))
     elif found.channels and channel not in found.channels:
         problems.append(Problem("topic", f"{found.name} is not sent by {channel}, but by {', '.join(found.channels)}"))
+    elif form.framed:
+        problems += lawful.lacking(found)
     if problems or found is None:
         raise Invalid(problems)
     return found

@@ -101,6 +101,7 @@ class TopicAdmin(ReadOnlyAdmin):
                 rows=[
                     ("Why it may be sent", row.get_basis_display()),
                     ("By", self.by(row)),
+                    ("Law of a country that it keeps to", row.get_jurisdiction_display() or "–"),
                     ("Name for programs", row.slug),
                 ],
             ),
