@@ -30,6 +30,7 @@ _MENU = (
         "Journeys",
         (
             ("Journeys", "route", "journeys_journey"),
+            ("Playbooks", "auto_stories", "journeys_journey/playbooks"),
             ("People on journeys", "hiking", "journeys_enrollment"),
             ("Who did not enter", "do_not_disturb_on", "journeys_refusal"),
             ("Tasks", "task_alt", "journeys_task"),
@@ -49,6 +50,7 @@ _MENU = (
             ("Holdouts", "science", "messaging_holdout"),
             ("Ways out", "alt_route", "messaging_lane"),
             ("Paces", "shutter_speed", "messaging_pace"),
+            ("Sender domains", "verified_user", "messaging_senderdomain"),
             ("Brand", "palette", "messaging_brand"),
         ),
     ),

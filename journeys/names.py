@@ -1,6 +1,6 @@
 """What things are called that journeys rely on: sentences for people name them so, where that is known."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -39,6 +39,16 @@ def known(uses: Iterable[Use]) -> Iterator[None]:
         rows = _MODELS[kind].objects.filter(slug__in=slugs).values_list("slug", "name")
         found |= {(kind, slug): name for slug, name in rows if name}
     token = _known.set(found)
+    try:
+        yield
+    finally:
+        _known.reset(token)
+
+
+@contextmanager
+def given(called: Mapping[tuple[str, str], str]) -> Iterator[None]:
+    """Within the block these are called so, by their kind and slug, whether or not they are there."""
+    token = _known.set({**(_known.get() or {}), **called})
     try:
         yield
     finally:

@@ -1,5 +1,6 @@
 """The flow of a published journey with its numbers, by version and period; and who stands at a step, to be helped."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -45,6 +46,9 @@ class Living(Part):
     version: str = ""
     period: str = ""
     sees_people: bool = False
+    shown: int = 0
+    is_live: bool = False
+    """Whether its numbers are asked for again while somebody looks."""
     periods: Sequence[tuple[str, str]] = field(default=PERIODS)
 
     @property
@@ -54,6 +58,11 @@ class Living(Part):
     @property
     def converted(self) -> str:
         return wording.amount(self.numbers.converted)
+
+    @property
+    def seen(self) -> str:
+        """What its numbers are, in short: nothing is swapped while they are the same."""
+        return hashlib.sha256(repr(self.numbers).encode()).hexdigest()[:16]
 
     @property
     def share(self) -> str:
@@ -67,7 +76,8 @@ def part(request: HttpRequest, journey: Journey, *, sees_people: bool) -> Living
         return None
     asked = request.GET.get("version", "")
     version = next((one for one in published if str(one.number) == asked), None)
-    shown: JourneyVersion = version or journey.version or published[0]
+    drawn = next((one for one in published if str(one.number) == request.GET.get("shown", "")), None)
+    shown: JourneyVersion = version or drawn or journey.version or published[0]
     if shape.flaws(shown.document):
         return None
     period = request.GET.get("period", "")
@@ -85,7 +95,19 @@ def part(request: HttpRequest, journey: Journey, *, sees_people: bool) -> Living
         version=str(version.number) if version else "",
         period=period if days else "",
         sees_people=sees_people,
+        shown=shown.number,
+        is_live=journey.status == Journey.Status.LIVE,
     )
+
+
+def counts(request: HttpRequest, journey: Journey, totals: Part) -> HttpResponse:
+    """The numbers anew, each for its place; nothing where they are as they were."""
+    if not request.user.has_perm("journeys.view_journey"):
+        raise PermissionDenied
+    found = part(request, journey, sees_people=request.user.has_perm("journeys.view_enrollment"))
+    if found is None or not found.is_live or found.seen == request.GET.get("seen"):
+        return HttpResponse(status=204)
+    return render(request, "journeys/live/counts.html", {"part": found, "totals": totals})
 
 
 # ── Who stands at a step ─────────────────────────────────────────────────────────────────────────────────────────────

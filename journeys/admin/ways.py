@@ -138,8 +138,16 @@ class JourneyAdmin(Drawn):
         return [*draws, *(_VERBS[key] for key in _OFFERED.get(row.status, []))]
 
     def get_urls(self) -> list[URLPattern]:
-        own = path("<int:pk>/people/", self.admin_site.admin_view(self.standing_view), name="journeys_journey_standing")
-        return [own, *super().get_urls()]
+        guarded = self.admin_site.admin_view
+        own = [
+            path("<int:pk>/people/", guarded(self.standing_view), name="journeys_journey_standing"),
+            path("<int:pk>/counts/", guarded(self.counts_view), name="journeys_journey_counts"),
+        ]
+        return [*own, *super().get_urls()]
+
+    def counts_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        journey = get_object_or_404(Journey.objects.select_related("version"), pk=pk)
+        return living.counts(request, journey, _numbers(journey))
 
     def standing_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         journey = get_object_or_404(Journey.objects.select_related("version"), pk=pk)

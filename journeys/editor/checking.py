@@ -1,25 +1,23 @@
 """What to look at before a draft is published: what must be mended, and what one may want to think about."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Literal
 
-from django.db.models import Count, Q
+from django.db.models import Q
 from django.urls import reverse
 
 from foundation.admin import list_of, page_of
-from foundation.wording import amount, plural, spoken
+from foundation.wording import spoken
 from journeys import publishing
-from journeys.editor import problems, shape, words
+from journeys.editor import overlapping, problems, shape, words
+from journeys.editor.overlapping import Overlap
 from journeys.editor.shape import Document
-from journeys.models import Enrollment, EnrollmentState, Journey
+from journeys.models import Journey
 from messaging.models import Limits, Message
 from segments.models import Membership
 
 State = Literal["mend", "think", "well"]
-_WEEK = timedelta(days=7)
-_MOST_OVERLAPS = 5
 
 
 @dataclass(frozen=True)
@@ -30,6 +28,7 @@ class Item:
     title: str
     said: str = ""
     links: list[tuple[str, str]] = field(default_factory=list)
+    overlap: Overlap | None = None
 
     @property
     def icon(self) -> str:
@@ -40,11 +39,11 @@ class Item:
         return {"mend": "To mend", "think": "To think about", "well": "Well"}[self.state]
 
 
-def items(journey: Journey, document: Document, *, now: datetime) -> list[Item]:
+def items(journey: Journey, document: Document, *, sees_people: bool = False) -> list[Item]:
     """The whole list: what must be mended first."""
     found = [*_problems(journey, document), *_aims(journey, document), *_hours(document)]
     with words.known(document):
-        found += _overlap(journey, document, now)
+        found += _overlap(journey, document, sees_people)
     order = ("mend", "think", "well")
     return sorted(found, key=lambda item: order.index(item.state))
 
@@ -125,78 +124,15 @@ def _hours(document: Document) -> Iterator[Item]:
 
 
 # ── Who hears from others, too ───────────────────────────────────────────────────────────────────────────────────────
-def _overlap(journey: Journey, document: Document, now: datetime) -> Iterator[Item]:
+def _overlap(journey: Journey, document: Document, sees_people: bool) -> Iterator[Item]:
     """Other live journeys of the same people: those who are on both now, or that the same thing starts."""
-    same = _started_alike(journey, document)
-    both = _on_both(journey)
-    found = False
-    for other in Journey.objects.filter(status=Journey.Status.LIVE, pk__in={*same, *both}).order_by("name")[
-        :_MOST_OVERLAPS
-    ]:
-        found = True
-        yield Item(
-            "think",
-            f"Some may be on “{other.name}” as well",
-            _said(other, both, same, now),
-            [("Look at it", page_of(other))],
-        )
+    found = overlapping.overlaps(journey, document, sees_people=sees_people)
+    for one in found:
+        alike = f"It is started by the same: {one.alike}. " if one.alike else ""
+        links = [("Look at it", page_of(one.other))]
+        yield Item("think", f"Some may be on “{one.other.name}” as well", f"{alike}{one.who}", links, one)
     if not found and Journey.objects.filter(status=Journey.Status.LIVE).exclude(pk=journey.pk).exists():
         yield Item("well", "No other live journey has the same people", "As far as can be told from what starts them.")
-
-
-def _said(other: Journey, both: Mapping[int, int], same: Mapping[int, str], now: datetime) -> str:
-    said = []
-    if other.pk in same:
-        said.append(f"It is started by the same: {same[other.pk]}.")
-    if people := both.get(other.pk):
-        said.append(f"{plural(people, 'person is', 'people are')} on both now.")
-    week = Message.objects.filter(journey=other.slug, sent_at__gt=now - _WEEK)
-    sent = week.aggregate(n=Count("id"), people=Count("profile", distinct=True))
-    if sent["people"]:
-        each = sent["n"] / sent["people"]
-        said.append(f"It sent {amount(round(each, 1))} messages a person in the last week.")
-    return " ".join(said)
-
-
-def _on_both(journey: Journey) -> dict[int, int]:
-    """Of those who are on the way here: how many are on each other journey."""
-    here = Enrollment.objects.filter(journey=journey, state=EnrollmentState.ACTIVE).values("profile")
-    rows = (
-        Enrollment.objects.filter(state=EnrollmentState.ACTIVE, profile__in=here)
-        .exclude(journey=journey)
-        .values_list("journey")
-        .annotate(n=Count("profile", distinct=True))
-        .order_by("-n")
-    )
-    return dict(rows[:_MOST_OVERLAPS])
-
-
-def _started_alike(journey: Journey, document: Document) -> dict[int, str]:
-    """Live journeys with a start in common, and what that is."""
-    ours = {_mark(one) for one in words.triggers_of(document["entry"])} - {""}
-    found = {}
-    rows = Journey.objects.filter(status=Journey.Status.LIVE, version__isnull=False).exclude(pk=journey.pk)
-    for other in rows.select_related("version"):
-        theirs = other.version.document["entry"] if other.version else {}
-        common = [one for one in words.triggers_of(theirs) for mark in [_mark(one)] if mark and mark in ours]
-        if common:
-            found[other.pk] = words.trigger(common[0])
-    return found
-
-
-def _mark(trigger: Mapping[str, Any]) -> str:
-    """What a start is, without its particulars; "" of those that are started by hand or by a program."""
-    match trigger.get("kind"):
-        case "event":
-            names = trigger.get("name")
-            return f"event {sorted(names) if isinstance(names, list) else [names]}"
-        case "segment_entered" | "segment_left":
-            return f"{trigger['kind']} {trigger.get('slug')}"
-        case "schedule":
-            return f"schedule {trigger.get('segment')}"
-        case "date":
-            return f"date {trigger.get('attribute')}"
-    return ""
 
 
 # ── Who would enter at once ──────────────────────────────────────────────────────────────────────────────────────────

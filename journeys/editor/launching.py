@@ -64,7 +64,7 @@ def check(request: HttpRequest, journey: Journey, site: AdminSite) -> HttpRespon
         alert = _publish(request, journey, document)
         if not alert:
             return HttpResponseRedirect(page_of(journey))
-    found = checking.items(journey, document, now=now)
+    found = checking.items(journey, document, sees_people=request.user.has_perm("journeys.view_enrollment"))
     to_mend = sum(item.state == "mend" for item in found)
     draft = publishing.draft_of(journey)
     count, segments = checking.members(document)

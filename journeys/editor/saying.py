@@ -65,6 +65,11 @@ def caps(template: Template) -> list[str]:
     return [_cap(row) for row in rows.select_related("topic") if row.topic_id in (None, template.topic_id)]
 
 
+def overall() -> list[str]:
+    """The caps that count every message, whatever it is about."""
+    return [_cap(row) for row in Cap.objects.filter(topic=None)]
+
+
 def _cap(row: Cap) -> str:
     about = f" about {row.topic.name}" if row.topic else ""
     whose = "a company" if row.counts == Cap.Counts.ACCOUNT else "a person"
