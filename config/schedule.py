@@ -40,6 +40,7 @@ SCHEDULE = (
     Entry("consent.sign_up", 2, "Has those who sent a sign-up form confirm it."),
     Entry("consent.anchor", 86_400, "Writes down the ends of the ledger's chains in one hash, here and in a file."),
     Entry("consent.expire", 60, "Writes down which consents have run out."),
+    Entry("messaging.domains", 60, "Looks whether mail from the sender domains is still believed."),
     Entry("messaging.forget", 3600, "Drops reports on messages that are past their time."),
     Entry("consent.forget", 3600, "Drops sign-ups that nobody confirmed, and what else of consent is past its time."),
     Entry("staff.forget", 3600, "Drops remembered answers of the API that are past their time."),

@@ -211,6 +211,8 @@ INBOUND_SECRETS = environment.words("INBOUND_SECRETS", [])
 MESSAGE_STALE_HOURS = environment.number("MESSAGE_STALE_HOURS", 48, least=1)
 # Where mail goes back to: each message gets its own address under this one (bounces+…@), for SMTP alone.
 BOUNCE_ADDRESS = environment.address("BOUNCE_ADDRESS")
+# From which domains mail may come: verified ones, any, or (unset) verified ones where mail leaves this machine.
+SENDER_DOMAINS = environment.choice("SENDER_DOMAINS", ("", "verified", "any"))
 # Providers whose reports are taken at /webhooks/mail/<name>/tracking/, as Anymail calls them; user:password of each.
 MAIL_WEBHOOKS = environment.words("MAIL_WEBHOOKS", [])
 MAIL_WEBHOOK_SECRETS = environment.words("MAIL_WEBHOOK_SECRETS", [])

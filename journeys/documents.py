@@ -11,6 +11,7 @@ from journeys import kinds, reentry
 from journeys.fields import Condition, Duration, Use, check, joined, shown
 from journeys.models import Journey
 from messaging import templates
+from messaging.domains import policy
 from segments.models import Segment
 from staff.models import Team
 
@@ -229,3 +230,6 @@ def unknown(found: Iterator[Use]) -> Iterator[Problem]:
             yield Problem(use.path, f"there is no {use.kind} {use.slug!r}")
         elif use.kind == "template" and use.channel and messages[use.slug][0] != use.channel:
             yield Problem(use.path, f"the template {use.slug!r} is for {messages[use.slug][0]}, not for {use.channel}")
+    mail = next((use for use in asked if use.channel == "email"), None)
+    if mail and (lack := policy.lack()):
+        yield Problem(mail.path, f"no mail can be sent: {lack}")

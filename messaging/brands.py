@@ -14,6 +14,7 @@ from django.db import transaction
 from foundation.errors import Invalid, Problem
 from messaging import limits
 from messaging.building import check_href
+from messaging.domains import policy
 from messaging.models import Brand
 from staff import audit
 
@@ -78,4 +79,7 @@ def _check(name: str, value: str) -> list[Problem]:
             validate_email(value)
         except ValidationError:
             return [Problem(name, "must be an email address such as hello@example.com")]
+        as_it_was = Brand.objects.filter(pk=_ONLY, sender_address=value).exists()
+        if (flaw := policy.flaw(value)) and not as_it_was:
+            return [Problem(name, flaw)]
     return []

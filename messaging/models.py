@@ -382,6 +382,7 @@ class Lane(models.Model):
 
 # Rooms of their own, whose models are the app's.
 from messaging.broadcasts import models as _broadcasts  # noqa: E402, F401
+from messaging.domains import models as _domains  # noqa: E402, F401
 from messaging.holdouts import models as _holdouts  # noqa: E402, F401
 from messaging.returns import models as _returns  # noqa: E402, F401
 from messaging.snippets import models as _snippets  # noqa: E402, F401

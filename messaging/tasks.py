@@ -5,6 +5,7 @@ from datetime import datetime
 from foundation.loops import loop
 from messaging import clicks, dispatch, openings
 from messaging.broadcasts import running
+from messaging.domains import keeping
 from messaging.returns import applying, reports
 
 
@@ -36,6 +37,12 @@ def go_on_with_broadcasts(now: datetime) -> int:
 def act_on_returns(now: datetime) -> int:
     """Acts on what was told of messages."""
     return applying.tick(now)
+
+
+@loop("messaging.domains")
+def look_at_domains(now: datetime) -> int:
+    """Looks at the sender domains whose time has come."""
+    return keeping.tick(now)
 
 
 @loop("messaging.forget")

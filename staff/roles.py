@@ -40,6 +40,7 @@ _SETUP = {
     "messaging.cap": "view",
     "messaging.pace": "view",
     "messaging.lane": "view",
+    "messaging.senderdomain": "view",
     "messaging.template": "view",
     "messaging.templateversion": "view",
     "messaging.snippet": "view",
@@ -93,6 +94,7 @@ TABLE: dict[str, dict[str, str]] = {
         "messaging.cap": "view add change delete",
         "messaging.pace": "view add change delete",
         "messaging.lane": "view change",
+        "messaging.senderdomain": "view change",
     },
     "support": {
         **_PEOPLE,
@@ -129,6 +131,7 @@ TABLE: dict[str, dict[str, str]] = {
         "segments.segment": "view",
         "messaging.template": "view",
         "messaging.channelsettings": "view change",
+        "messaging.senderdomain": "view add change delete",
         "journeys.journey": "view",
     },
     OWNER: {

@@ -3,6 +3,7 @@
 from messaging.admin import (  # noqa: F401 (they join the admin)
     broadcasting,
     channels,
+    domains,
     holding,
     limiting,
     outbox,

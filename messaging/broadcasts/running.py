@@ -20,6 +20,7 @@ from foundation.errors import Conflict, Invalid, Problem
 from foundation.sql import statements
 from messaging import outbox
 from messaging.broadcasts.models import Broadcast, Recipient
+from messaging.domains import policy
 from messaging.models import Template
 from messaging.outbox import as_json
 from segments.models import Segment
@@ -124,6 +125,8 @@ def _check_can_start(row: Broadcast) -> None:
         raise Conflict(f"The segment {row.segment} is not live, so nobody knows who is in it; make it live first.")
     if row.template.archived or row.template.version_id is None:
         raise Conflict(f"The template {row.template} is out of use; choose another.")
+    if row.template.channel == "email":
+        policy.check()
 
 
 def _moments(row: Broadcast, at: datetime) -> list[dict[str, object]]:
