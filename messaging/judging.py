@@ -115,9 +115,12 @@ def judge(
 
 def going_on(after: type[Guardrail], candidates: Sequence[Candidate], now: datetime) -> set[UUID]:
     """Those that no guardrail after this one holds back: only they use up a place that there is one of."""
-    place = (after.order, after.key)
-    later = [rail for rail in in_order() if (rail.order, rail.key) > place and not rail.uses_up]
-    return {id for id, found in judge(candidates, now, later).items() if not found.guardrail}
+    return {id for id, found in judge(candidates, now, behind(after)).items() if not found.guardrail}
+
+
+def behind(one: type[Guardrail]) -> list[type[Guardrail]]:
+    """The guardrails that are asked after this one, without those that asking takes something from."""
+    return [rail for rail in in_order() if (rail.order, rail.key) > (one.order, one.key) and not rail.uses_up]
 
 
 def by_rank(candidates: Sequence[Candidate]) -> list[Candidate]:

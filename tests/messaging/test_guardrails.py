@@ -11,7 +11,7 @@ import pytest
 
 from consent import limits as consent_limits
 from consent import preferences, states, suppression
-from consent.models import Preference, Suppression, Topic
+from consent.models import ConsentRecord, Preference, Suppression, Topic
 from foundation import registry
 from messaging import dispatch, judging, lanes, limits
 from messaging.broadcasts import running
@@ -160,6 +160,32 @@ def test_a_pause_puts_off_until_its_end_and_no_further_than_the_message_is_good_
     assert stale.state == MessageState.EXPIRED
     assert "asked for a pause" in stale.reason
     assert len(sink.mails) == 1
+
+
+def test_CO25_the_end_of_a_pause_brings_one_message_and_no_burst_and_nothing_was_withdrawn(
+    ada: Profile, receipts: Topic, agree: Agree, queue: Queue, write: Write, now: datetime, sink: Sink
+) -> None:
+    agree(ada)
+    write()
+    write("receipt", topic="receipts")
+    limits.save(caps=[], quiet_from=time(22), quiet_to=time(8), now=now)
+    end = now.replace(hour=0) + timedelta(days=30)  # in the night
+    before = ConsentRecord.objects.count()
+    preferences.save(ada.id, now=now, paused_until=end)
+    last = end - timedelta(hours=12)
+    held = [queue(ada, at=last + timedelta(minutes=n)) for n in range(12)]
+    needed = queue(ada, "receipt", at=last)
+    for at in (last + timedelta(hours=1), end, end + timedelta(minutes=5), end + timedelta(hours=9)):
+        dispatch.tick(at)
+    states_now = [state_of(one.id) for one in held]
+    assert [one.state for one in states_now] == [*["suppressed"] * 11, "sent"]
+    assert state_of(needed.id).state == "sent" and len(sink.mails) == 2
+    assert {one.guardrail for one in states_now[:-1]} == {"paused"}
+    assert "a newer one stands for all" in states_now[0].reason
+    assert ConsentRecord.objects.count() == before and states.of([ada.id], "news", "email")[ada.id].state == "granted"
+    later = queue(ada, at=end + timedelta(hours=10))
+    dispatch.tick(end + timedelta(hours=10))
+    assert state_of(later.id).state == "sent"  # what comes after it goes as ever
 
 
 def test_what_is_needed_passes_a_pause(
