@@ -20,6 +20,7 @@ from foundation.rest import Fields, JSONObject, Moment, Text
 from journeys import backtesting, explaining, following, publishing, simulating, starting, work
 from journeys.api_people import OfPeople
 from journeys.api_playing import BacktestFields, FoundFields, PlayedFields, SimulateFields, shown
+from journeys.api_tests import OfTests
 from journeys.models import Enrollment, EnrollmentState, Journey, Refusal, Task
 from journeys.simulating import Deed
 from profiles import people
@@ -76,6 +77,9 @@ class PublishFields(Fields):
     plan = ChoiceFields(many=True, required=False, help_text="What becomes of those on the way, group by group.")
     include_members = serializers.BooleanField(
         required=False, default=False, help_text="Whether those in the trigger's segment enter now."
+    )
+    despite_tests = serializers.BooleanField(
+        required=False, default=False, help_text="Publishes it although tests of it fail; say why as the reason."
     )
     reason = Text(required=False, allow_blank=True, default="")
 
@@ -148,7 +152,7 @@ def _with_document(journey: Any) -> Journey:
     return found
 
 
-class JourneyView(OfPeople, ListModelMixin, RetrieveModelMixin, Resource):
+class JourneyView(OfPeople, OfTests, ListModelMixin, RetrieveModelMixin, Resource):
     scope = "journeys"
     asks = ("simulate", "backtest")
     queryset = Journey.objects.select_related("version")

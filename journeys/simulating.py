@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 
 from foundation.errors import Invalid, Problem
@@ -132,6 +132,10 @@ def simulate(
             raise _Undone
     except _Undone:
         return played
+    except IntegrityError as error:
+        if "no partition of relation" not in str(error):
+            raise
+        raise Invalid.at("at", "is at a time of which no events are kept here: choose one nearer to today") from error
 
 
 class _Play:

@@ -14,6 +14,17 @@ from journeys.testing.running import Result
 _NAMED = 5
 
 
+class TestsFail(Conflict):
+    """A version does not do what its tests expect; `failed` are those."""
+
+    def __init__(self, journey: Journey, failed: Sequence[Result]) -> None:
+        self.failed = failed
+        super().__init__(
+            f"The journey {journey.name} is not published: {said(failed)}. Mend it, or have its tests expect what it"
+            " does now; or publish it despite its tests (despite_tests), and say why (reason)."
+        )
+
+
 def failing(journey: Journey, document: Any, *, now: datetime) -> list[Result]:
     """The tests of a journey that do not pass with this document."""
     if not JourneyTest.objects.filter(journey=journey).exists():
@@ -22,14 +33,11 @@ def failing(journey: Journey, document: Any, *, now: datetime) -> list[Result]:
 
 
 def pass_by(journey: Journey, failed: Sequence[Result], *, despite: bool, reason: str) -> None:
-    """Raises `Conflict` where tests failed, unless it is published `despite` them, for a reason (`Invalid` without)."""
+    """Raises `TestsFail` where any did, unless it is published `despite` them, for a reason (`Invalid` without)."""
     if not failed:
         return
     if not despite:
-        raise Conflict(
-            f"The journey {journey.name} is not published: {said(failed)}. Mend it, or accept what it does now as what"
-            " the test expects; or publish it despite its tests (despite_tests), and say why (reason)."
-        )
+        raise TestsFail(journey, failed)
     if not reason.strip():
         raise Invalid.at("reason", "Say why it is published although tests of it fail.")
 

@@ -50,16 +50,15 @@ def save(journey: Journey, name: str, *, script: Any, expect: Any, now: datetime
     return found
 
 
-def take(journey: Journey, rows: Sequence[Mapping[str, Any]], *, now: datetime) -> None:
-    """Keeps the tests of a file. Those of other names stay."""
-    for row in rows:
-        script = {name: value for name, value in row.items() if name not in ("name", "expect")}
-        save(journey, row["name"], script=script, expect=row["expect"], now=now)
+def take(journey: Journey, rows: Sequence[Mapping[str, Any]], *, now: datetime) -> list[JourneyTest]:
+    """Keeps tests as a file has them. Those of other names stay."""
+    return [save(journey, row["name"], script=_script(row), expect=row["expect"], now=now) for row in rows]
 
 
 def accept(test: JourneyTest, found: Mapping[str, Any], *, now: datetime) -> JourneyTest:
-    """What was found is expected from now on."""
-    return save(test.journey, test.name, script=test.script, expect=dict(found), now=now)
+    """What was found is expected from now on, of what the test speaks of."""
+    expect = running.accepted(test.expect, found)
+    return save(test.journey, test.name, script=test.script, expect=expect, now=now)
 
 
 def rename(test: JourneyTest, name: str) -> JourneyTest:
@@ -92,7 +91,7 @@ def note(test: JourneyTest, result: Result, *, now: datetime) -> None:
 def run(journey: Journey, document: Any, *, now: datetime) -> list[Result]:
     """Plays all tests of the journey against a document, and notes what came of each."""
     results = []
-    for test, result in running.run_all(journey.slug, document, of(journey)):
+    for test, result in running.run_all(journey.slug, document, of(journey), now=now):
         note(test, result, now=now)
         results.append(result)
     return results
@@ -108,8 +107,12 @@ def read_row(row: Any, path: str) -> dict[str, Any]:
     if not isinstance(row, Mapping):
         raise Invalid.at(path, "must be a test: a name, a person, acts, and what to expect")
     name = _name(row.get("name"), f"{path}.name")
-    script = scripts.read({name: value for name, value in row.items() if name not in ("name", "expect")}, path)
+    script = scripts.read(_script(row), path)
     return {"name": name, **script.as_json(), "expect": scripts.expectation(row.get("expect"), f"{path}.expect")}
+
+
+def _script(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name not in ("name", "expect")}
 
 
 def _name(name: Any, path: str = "name") -> str:

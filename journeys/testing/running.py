@@ -31,11 +31,15 @@ _STATES = {
 }
 
 
+Mark = Literal["+", "-", " "]
+MARKS: tuple[Mark, ...] = ("+", "-", " ")
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
     """`mark`: + for what came and was not expected, - for what was expected and did not come, else a space."""
 
-    mark: Literal["+", "-", " "]
+    mark: Mark
     text: str
 
     def __str__(self) -> str:
@@ -58,57 +62,60 @@ class Result:
         return [self.why] if self.why else [str(line) for line in self.lines]
 
 
-def played(slug: str, document: Any, script: Script, reader: simulating.Reader | None = None) -> Played:
-    """The script against a document, by the steps of the engine. Nothing of it stays."""
-    acts, until = script.played
+def played(slug: str, document: Any, script: Script, at: datetime, reader: simulating.Reader | None = None) -> Played:
+    """The script against a document, from `at` on, by the steps of the engine. Nothing of it stays."""
+    acts, until = script.played(at)
     return simulating.simulate(
         slug,
         document,
-        person=script.person,
+        person=script.somebody(at),
         deeds=acts,
         start=False,
-        at=script.at,
+        at=at,
         until=until,
         draws=script.draws,
         reader=reader or subjects,
     )
 
 
-def run(slug: str, document: Any, name: str, script: Mapping[str, Any], expect: Mapping[str, Any]) -> Result:
+def run(
+    slug: str, document: Any, name: str, script: Mapping[str, Any], expect: Mapping[str, Any], *, now: datetime
+) -> Result:
     """One test. What cannot be played fails, with the reason."""
     try:
         read = scripts.read(script)
-        told = played(slug, document, read)
+        at = read.begins(now)
+        told = played(slug, document, read, at)
     except Refused as refusal:
         return Result(name, False, why=f"It cannot be played: {refusal}")
     if told.cut:
         return Result(name, False, why=told.cut)
-    found = outcome(told, read)
+    found = outcome(told, at)
     lines = compared(expect, found)
     return Result(name, all(line.mark == " " for line in lines), found, lines)
 
 
 def run_all(
-    slug: str, document: Any, tests: Iterable[JourneyTest], *, seconds: float = SECONDS
+    slug: str, document: Any, tests: Iterable[JourneyTest], *, now: datetime
 ) -> Iterator[tuple[JourneyTest, Result]]:
     """These tests, within bounded time."""
-    ends = time.monotonic() + seconds
+    ends = time.monotonic() + SECONDS
     for test in tests:
         if time.monotonic() > ends:
-            why = f"It was not played: those before it took more than {seconds:g} seconds."
+            why = f"It was not played: those before it took more than {SECONDS:g} seconds."
             yield test, Result(test.name, False, why=why)
         else:
-            yield test, run(slug, document, test.name, test.script, test.expect)
+            yield test, run(slug, document, test.name, test.script, test.expect, now=now)
 
 
 # ── What came of it ──────────────────────────────────────────────────────────────────────────────────────────────────
-def outcome(told: Played, script: Script) -> dict[str, Any]:
+def outcome(told: Played, at: datetime) -> dict[str, Any]:
     """What was played, as an expectation has it: all that can be expected."""
     way = [f"{one['step']}/{one['arm']}" if one["arm"] else one["step"] for one in told.happened if _is_taken(one)]
     state = told.state if told.entered else scripts.KEPT_OUT
     return {
         "way": way,
-        "messages": [_message(one, script.at) for one in told.messages if one["went"]],
+        "messages": [_message(one, at) for one in told.messages if one["went"]],
         "state": state,
         **({"step": told.step} if state == EnrollmentState.ACTIVE else {}),
         "goal": told.converted_at is not None,
@@ -155,9 +162,12 @@ def compared(expect: Mapping[str, Any], found: Mapping[str, Any]) -> list[Line]:
     return lines
 
 
-def told(found: Mapping[str, Any]) -> list[str]:
-    """An expectation in words, a line each."""
-    return [line.text for line in compared(found, found)]
+def accepted(expect: Mapping[str, Any], found: Mapping[str, Any]) -> dict[str, Any]:
+    """What was found, of what the expectation speaks of."""
+    alike = {name: found[name] for name in expect if name in found}
+    if "messages" in alike:
+        alike["messages"] = [dict(one) for one in _as_asked(expect["messages"], found["messages"])]
+    return alike or {"state": found["state"]}
 
 
 def _differing(expected: list[str], found: list[str]) -> list[Line]:

@@ -7,8 +7,10 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
+
+from django.conf import settings
 
 from foundation import strict_json
 from foundation.errors import Invalid, Problem
@@ -35,17 +37,33 @@ _LONGEST = 255
 
 @dataclass(frozen=True)
 class Script:
-    """Somebody made up, and what happens. `draws` are the arms that they get at splits."""
+    """Somebody made up, and what happens. `draws` are the arms that they get at splits.
+
+    Their values may be moments that count from the beginning: `{"in": {"days": 14}}`.
+    """
 
     person: dict[str, Any]
-    at: datetime = A_MONDAY
+    at: datetime | None = None
     draws: dict[str, str] = field(default_factory=dict)
     acts: tuple[dict[str, Any], ...] = ()
 
-    @property
-    def played(self) -> tuple[list[Act], datetime]:
-        """What happens when, and the moment at which it ends."""
-        now, found = self.at, list[Act]()
+    def begins(self, now: datetime) -> datetime:
+        """When it begins: on one and the same Monday, unless it says; on this week's where events of then are gone."""
+        if self.at is not None:
+            return self.at
+        days = settings.EVENT_RETENTION_DAYS
+        if days is None or now - timedelta(days=int(days)) < A_MONDAY:
+            return A_MONDAY
+        return datetime.combine(now.date() - timedelta(days=now.weekday()), A_MONDAY.timetz())
+
+    def somebody(self, at: datetime) -> dict[str, Any]:
+        """The values of the person, where it begins at this moment."""
+        found: dict[str, Any] = _dated(self.person, at)
+        return found
+
+    def played(self, at: datetime) -> tuple[list[Act], datetime]:
+        """What happens when, where it begins at this moment, and when it ends."""
+        now, found = at, list[Act]()
         for act in self.acts:
             match act:
                 case {"wait": length}:
@@ -57,18 +75,15 @@ class Script:
                 case {"answers": step}:
                     found.append(Answered(step, act.get("outcome", ""), now))
                 case {"becomes": values}:
-                    found.append(Becomes(values, now))
+                    found.append(Becomes(_dated(values, at), now))
                 case {"enters": True}:
                     found.append(Enters(now))
         return found, now
 
-    @property
-    def now(self) -> datetime:
-        return self.played[1]
-
     def as_json(self) -> dict[str, Any]:
         """It as it is kept: what says nothing is left out."""
-        parts: dict[str, Any] = {"person": self.person, "at": self.at.isoformat()}
+        parts: dict[str, Any] = {"person": self.person}
+        parts |= {"at": self.at.isoformat()} if self.at else {}
         parts |= {"draws": self.draws} if self.draws else {}
         return parts | {"acts": list(self.acts)}
 
@@ -77,8 +92,11 @@ class Script:
         return Script(self.person, self.at, self.draws, (*self.acts, *acts))
 
 
-def read(value: Any, path: str = "") -> Script:
-    """The script in JSON; `Invalid` with all that is wrong, each with its path."""
+def read(value: Any, path: str = "", *, puts_on: bool = True) -> Script:
+    """The script in JSON; `Invalid` with all that is wrong, each with its path.
+
+    `puts_on`: where nobody does anything, they are put on the journey at the beginning.
+    """
     value = as_json(value)
     if not isinstance(value, Mapping):
         raise Invalid.at(path, "must say who it is played with (person), and what happens (acts)")
@@ -97,11 +115,12 @@ def read(value: Any, path: str = "") -> Script:
     problems += [problem for n, act in enumerate(acts) for problem in _flaws(act, _in(path, f"acts[{n}]"))]
     if problems:
         raise Invalid(problems)
-    if not any({"does", "becomes", "enters"} & act.keys() for act in acts):
+    if puts_on and not any({"does", "becomes", "enters"} & act.keys() for act in acts):
         acts = [{"enters": True}, *acts]
-    at = _moment(value["at"], "at") if "at" in value else A_MONDAY
+    at = _moment(value["at"], "at") if "at" in value else None
     script = Script(_sorted(person), at, _sorted(draws), tuple(_act(act) for act in acts))
-    if script.now > at + FARTHEST:
+    begins = at or A_MONDAY
+    if script.played(begins)[1] > begins + FARTHEST:
         raise Invalid.at(_in(path, "acts"), f"go on for more than {FARTHEST.days} days")
     return script
 
@@ -185,6 +204,15 @@ def _in_order(value: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
 def _act(given: Mapping[str, Any]) -> dict[str, Any]:
     kind = next(kind for kind in _ACTS if kind in given)
     return {name: _sorted(given[name]) for name in (kind, *_ACTS[kind]) if given.get(name)}
+
+
+def _dated(value: Any, at: datetime) -> Any:
+    """The same, with moments for what counts from the beginning."""
+    if not isinstance(value, Mapping):
+        return value
+    if list(value) == ["in"] and not _refused(lengths.read, value["in"], ""):
+        return (at + lengths.read(value["in"], "")).isoformat()
+    return {name: _dated(one, at) for name, one in value.items()}
 
 
 def _refused(reader: Callable[[Any, str], object], value: Any, path: str) -> list[Problem]:

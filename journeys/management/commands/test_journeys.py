@@ -31,8 +31,9 @@ class Command(BaseCommand):
         tests = keeping.of(journey)
         self.stdout.write(f"{journey.slug}: {plural(len(tests), 'test')}")
         document = version and version.document
-        for test, result in running.run_all(journey.slug, document, tests):
-            keeping.note(test, result, now=clock.now())
+        now = clock.now()
+        for test, result in running.run_all(journey.slug, document, tests, now=now):
+            keeping.note(test, result, now=now)
             self.stdout.write(f"  {'passed' if result.passed else 'FAILED'}  {result.name}")
             for line in [] if result.passed else result.differences:
                 self.stdout.write(f"            {line}")
