@@ -49,6 +49,10 @@ class Block(ABC):
     """How the editor asks for a field that is no text of several lines; see `messaging.editor.shapes`."""
     is_said: ClassVar[bool] = True
     """Whether plain text can say it; a picture or a line it cannot."""
+    needs_frame: ClassVar[bool] = False
+    """Whether it can be said in a mail alone."""
+    permission: ClassVar[str] = ""
+    """What staff must be allowed to write it; "" for whoever may write templates."""
 
     def __init__(
         self, values: Mapping[str, Any], snippets: Mapping[str, Any] | None = None, *, nested: bool = False
@@ -277,7 +281,7 @@ def compile_blocks(blocks: Sequence[Block], language: str = "en") -> Compiled:
     page = _PAGE.format(
         language=language, direction=languages.direction(language), head=_head(write), body=body, foot=_foot(write)
     )
-    html = write.put_back(mrml.to_html(page, render_options=_NO_FONTS).content)
+    html = write.put_back(mrml.to_html(page, render_options=NO_FONTS).content)
     if len(html) > _LARGEST:
         raise Invalid.at("blocks", f"make a mail of {len(html):,} characters; at most {_LARGEST:,} can be sent")
     text = "".join(text_of(block) for block in blocks).rstrip("\n")
@@ -311,6 +315,11 @@ def unfit(form: Form, label: str, blocks: Sequence[Block], text: str) -> list[Pr
         for place, block in enumerate(blocks)
         if not form.rich and not _is_said(block)
     ]
+    problems += [
+        Problem(f"blocks[{place}].kind", f"is for mail alone: by {label} say it with other blocks than {block.label}")
+        for place, block in enumerate(blocks)
+        if not form.framed and _needs_frame(block)
+    ]
     length = len(_LIQUID.sub("", text))
     if form.longest is not None and length > form.longest:
         most = f"by {label} at most {form.longest:,} can be said"
@@ -329,8 +338,12 @@ def _is_said(block: Block) -> bool:
     return block.is_said and all(map(_is_said, block.inside()))
 
 
+def _needs_frame(block: Block) -> bool:
+    return block.needs_frame or any(map(_needs_frame, block.inside()))
+
+
 # MJML would fetch fonts that it knows from their maker, who would learn of everyone who reads.
-_NO_FONTS = mrml.RenderOptions(fonts={})
+NO_FONTS = mrml.RenderOptions(fonts={})
 _PAGE = """<mjml lang="{language}" dir="{direction}"><mj-head><mj-attributes>
 <mj-all font-family="-apple-system, 'Segoe UI', Roboto, Helvetica, Arial, sans-serif" />
 <mj-text font-size="16px" line-height="1.55" color="#1f2937" padding="8px 24px" />

@@ -9,6 +9,7 @@ from django.http import HttpRequest, QueryDict
 from consent.models import Topic
 from foundation import wording
 from messaging import brands, languages
+from messaging.building import BLOCKS
 from messaging.delivery import CHANNELS, label
 from messaging.editor import drawing, history, pieces, samples, showing, tongues, trial, undo
 from messaging.editor.history import Change
@@ -86,6 +87,18 @@ class Desk:
         return showing.show(self.draft, self.reading, self.topic, self.brand, self.view)
 
     @property
+    def may_write_mjml(self) -> bool:
+        return self.request.user.has_perm(BLOCKS["mjml"].permission)
+
+    def oversteps(self, before: Any) -> str:
+        """What is new since the blocks of `before` and may not be written by whoever writes, in a sentence."""
+        own = {piece.values.get("source") for piece in self.draft.board.walk() if piece.kind == "mjml"}
+        there = {piece.values.get("source") for piece in pieces.from_blocks(before).walk() if piece.kind == "mjml"}
+        if self.may_write_mjml or own <= there:
+            return ""
+        return "You may not write MJML. Say it with other blocks, or have somebody write it who may."
+
+    @property
     def sees_people(self) -> bool:
         return self.request.user.has_perm("profiles.view_profile")
 
@@ -118,7 +131,7 @@ class Desk:
             "boxes": boxes,
             "order": ",".join(piece.key for piece in self.draft.board.walk()),
             "all_boxes": drawing.flat(boxes),
-            "kinds": drawing.kinds(),
+            "kinds": drawing.kinds(self.request.user.has_perm),
             "groups": self.groups,
             "snippets": self.snippets,
             "notes": reading.notes,

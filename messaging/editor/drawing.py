@@ -1,6 +1,6 @@
 """What the editor's page shows of a template under way: a box for each block, with its fields and its notes."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -150,7 +150,9 @@ class Kind:
     icon: str
 
 
-def kinds() -> list[Kind]:
-    """All kinds of blocks, what is used most first."""
+def kinds(may: Callable[[str], bool]) -> list[Kind]:
+    """All kinds of blocks that somebody may write, what is used most first; `may` tells of a permission."""
     found = sorted(BLOCKS, key=lambda block: (block.place, block.label))
-    return [Kind(block.key, block.label, block.icon) for block in found]
+    return [
+        Kind(block.key, block.label, block.icon) for block in found if not block.permission or may(block.permission)
+    ]

@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from consent.models import Topic
 from foundation.errors import Invalid, Problem
-from messaging import building, templates
+from messaging import building, mjml, templates
 from messaging.building import links_in
 from messaging.delivery import CHANNELS, Form, form_of
 from messaging.editor import pieces, shapes
@@ -189,10 +189,13 @@ def _advise(reading: Reading, draft: Draft, topic: Topic | None, brand: Brand, c
     for piece in draft.board.walk():
         for note in _of_links(piece):
             reading.say(piece.key, note)
-    if contrast(brand.colour) < _LEGIBLE:
+    if mjml.contrast("#ffffff", brand.colour) < _LEGIBLE:
         for piece in draft.board.walk():
             if piece.kind == "button":
                 reading.say(piece.key, Note(_PALE, link=("Change the colour", _brand())))
+    for piece in draft.board.walk():
+        for text in _of_mjml(piece, brand):
+            reading.say(piece.key, Note(text))
     if topic is not None and not draft.form.framed:
         for hint in _hints(draft, reading, topic):
             reading.say("", Note(hint))
@@ -239,6 +242,16 @@ def _of_links(piece: Piece) -> Iterator[Note]:
                     yield Note(f"The link “{href.strip()[:80]}” leads to no site: its name has no ending such as .com.")
 
 
+def _of_mjml(piece: Piece, brand: Brand) -> Iterator[str]:
+    source = piece.values.get("source")
+    if piece.kind == "mjml" and isinstance(source, str) and len(source) <= mjml.LONGEST:
+        found = mjml.read(source, building.Writer())
+        yield from mjml.pale(found, brand.colour, _LEGIBLE)
+        for line, href in found.hrefs:
+            if _leads_nowhere(href):
+                yield f"Line {line}: “{href[:80]}” leads to no site: its name has no ending such as .com."
+
+
 def _leads_nowhere(href: str) -> bool:
     plain = _LIQUID.sub("x.x", href.strip())
     if not plain.lower().startswith(("http://", "https://")):
@@ -252,12 +265,3 @@ def _leads_nowhere(href: str) -> bool:
 
 def _brand() -> str:
     return reverse("admin:messaging_brand_change", args=[1])
-
-
-def contrast(colour: str) -> float:
-    """Of white on the colour, as WCAG 2.2 reckons it: from 1 to 21."""
-    if not re.match(r"#[0-9a-fA-F]{6}\Z", colour):
-        return 21.0
-    parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
-    red, green, blue = (one / 12.92 if one <= 0.04045 else ((one + 0.055) / 1.055) ** 2.4 for one in parts)
-    return 1.05 / (0.2126 * red + 0.7152 * green + 0.0722 * blue + 0.05)

@@ -91,6 +91,13 @@ class Texts(Shape):
         return [said(one) for one in data.getlist(name)]
 
 
+class Source(Shape):
+    """What is written by hand: no buttons for styles, and every character counts."""
+
+    key = "source"
+    fills = True
+
+
 class Snippet(Shape):
     """One of the snippets that there are."""
 
@@ -107,7 +114,7 @@ class Columns(Shape):
 
 
 SHAPES: dict[str, Shape] = {
-    shape.key: shape() for shape in (Text, Line, PlainLine, Address, Number, YesNo, Texts, Snippet, Columns)
+    shape.key: shape() for shape in (Text, Line, PlainLine, Address, Number, YesNo, Texts, Source, Snippet, Columns)
 }
 
 

@@ -105,6 +105,9 @@ def _save(desk: Desk, room: Room, *, is_sure: bool) -> HttpResponse | None:
         return None
     version = row.version if row else None
     blocks, before = desk.reading.written.blocks, tongues.said(version, desk.language)
+    if said := desk.oversteps(before.blocks if before else []):
+        desk.alert = said
+        return None
     if before and pieces.is_same(draft.board, before.blocks):
         blocks = before.blocks
     elif not is_sure and (asked := room.asks_about(desk)):

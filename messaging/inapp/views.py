@@ -16,9 +16,9 @@ from consent.visits import language_of
 from foundation.errors import Invalid
 from foundation.inbound import storable
 from messaging import brands, push
-from messaging.editor.reading import contrast
 from messaging.inapp import inbox, words
 from messaging.inapp.doors import Stop, Visitor, door
+from messaging.mjml import contrast
 from profiles.models import Profile
 
 _LEGIBLE = 4.5
@@ -107,7 +107,7 @@ def _brand() -> dict[str, Any]:
     return {
         "name": brand.name,
         "colour": brand.colour,
-        "ink": "#ffffff" if contrast(brand.colour) >= _LEGIBLE else "#111827",
+        "ink": "#ffffff" if contrast("#ffffff", brand.colour) >= _LEGIBLE else "#111827",
     }
 
 

@@ -43,6 +43,7 @@ WHOLE: dict[str, dict[str, Any]] = {
     "quote": {"kind": "quote", "text": "It works.", "by": "Ben"},
     "columns": {"kind": "columns", "columns": [[{"kind": "text", "text": "left"}], [{"kind": "divider"}]]},
     "snippet": {"kind": "snippet", "slug": "signed"},
+    "mjml": {"kind": "mjml", "source": '<mj-section><mj-column><mj-text>By hand</mj-text></mj-column></mj-section>'},
 }
 SNIPPETS = {"signed": [{"kind": "text", "text": "Yours, Ada"}]}
 
@@ -80,7 +81,7 @@ def test_a_block_without_what_it_needs_says_so_by_its_path(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", sorted(WHOLE))
-@given(st.dictionaries(st.sampled_from(["text", "href", "src", "alt", "items", "columns", "width", "by", "slug", "x"]),
+@given(st.dictionaries(st.sampled_from(["text", "href", "src", "alt", "items", "columns", "width", "by", "slug", "source", "x"]),
                        st.recursive(st.none() | st.booleans() | st.integers() | st.text(max_size=5),
                                     lambda inner: st.lists(inner, max_size=3), max_leaves=5)))  # fmt: skip
 def test_whatever_a_block_is_given_it_is_taken_or_refused(kind: str, values: dict[str, Any]) -> None:

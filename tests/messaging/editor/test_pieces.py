@@ -28,6 +28,7 @@ FULL: dict[str, dict[str, Any]] = {
     "quote": {"kind": "quote", "text": "It saves me an hour.", "by": "Ben"},
     "divider": {"kind": "divider", "when": {"not": {"kind": "segment", "slug": "pros"}}},
     "snippet": {"kind": "snippet", "slug": "signed"},
+    "mjml": {"kind": "mjml", "source": '\n<mj-text color="#111">\n  Hello {{ profile.first_name }} &amp; you</mj-text>\n'},
     "feedback": {"kind": "feedback", "question": "How was it?", "low": "Bad", "high": "Good", "eleven": True},
     "columns": {
         "kind": "columns",
@@ -77,7 +78,7 @@ class Form(HTMLParser):
 def through_the_form(board: Board) -> Board:
     boxes = drawing.boxes(board, Reading(pieces.written(board)))
     html = "".join(
-        render_to_string("messaging/editor/box.html", {"box": box, "kinds": drawing.kinds(), "here": "/"})
+        render_to_string("messaging/editor/box.html", {"box": box, "kinds": drawing.kinds(lambda _: True), "here": "/"})
         for box in boxes
     )
     form = Form()
