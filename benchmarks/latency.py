@@ -3,7 +3,8 @@
     python -m benchmarks.latency [--events 100] [--apart 0.15]
 
 Through real processes: `manage.py up` in a home of its own, an event over HTTP, a journey that it starts, and an SMTP
-server that notes when it has taken the mail. Run it on a machine that is idle: it measures whoever else works, too.
+server that notes when it has taken the mail. Run it on a machine that is idle: it measures whoever else works, too. So
+it says beside how much processor time an event took, of which process, which others change little.
 """
 
 import argparse
@@ -39,21 +40,90 @@ def main() -> None:
     with _house() as (port, key, sink):
         for n in range(WARM_UP):
             _once(port, key, sink, n)
-        took = []
+        took, began, spent = [], time.time(), _spent()
         for n in range(WARM_UP, WARM_UP + options.events):
             time.sleep(options.apart)
             took.append(_once(port, key, sink, n))
+        lasted = time.time() - began
+        time.sleep(0.5)
+        used = {name: time_used - spent.get(name, 0.0) for name, time_used in _spent().items()}
+        hops = _hops(sink, WARM_UP)
+        time.sleep(1)
+        idle = _spent()
+        time.sleep(5)
+        idle = {name: (time_used - idle.get(name, 0.0)) / 5 for name, time_used in _spent().items()}
     took.sort()
     p50, p95, p99 = statistics.median(took), took[int(len(took) * 0.95)], took[int(len(took) * 0.99)]
     print(f"event posted to mail taken: p50 {p50:.0f} ms, p95 {p95:.0f} ms, p99 {p99:.0f} ms, least {took[0]:.0f} ms")
+    for name, times in hops.items():
+        print(f"  {name:<44} p50 {statistics.median(times):4.0f} ms, least {min(times):4.0f} ms")
+    print("processor time for an event, beside what is used without any:")
+    for name, seconds in sorted(used.items(), key=lambda item: -item[1]):
+        print(f"  {name:<14} {(seconds - idle.get(name, 0.0) * lasted) / options.events * 1_000:5.1f} ms")
     if p50 > MEDIAN or p99 > MOST:
         sys.exit(f"beyond {MEDIAN:.0f} ms in the middle, or {MOST:.0f} ms for one in a hundred")
 
 
 def _once(port: int, key: str, sink: "_Sink", n: int) -> float:
     began = time.perf_counter()
+    sink.posted[f"u{n}"] = time.time()
     _post(port, key, "track", {"userId": f"u{n}", "event": "signed_up", "messageId": f"m{n}"})
     return (sink.taken(f"u{n}@example.com") - began) * 1_000
+
+
+def _hops(sink: "_Sink", first: int) -> dict[str, list[float]]:
+    """Milliseconds of each hop, by what the rows say: all clocks are this machine's."""
+    from messaging.models import Message
+    from profiles.models import Event
+
+    hops: dict[str, list[float]] = {}
+    messages = Message.objects.values_list("profile__external_id", "queued_at", "sent_at")
+    sent = {name: (queued, sent) for name, queued, sent in messages if queued and sent}
+    events = Event.objects.filter(type__name="signed_up").values_list("profile__external_id", "received_at")
+    for name, received in events:
+        if name not in sent or int(str(name)[1:]) < first:
+            continue
+        moments = {
+            "posted, until web has begun with it": received.timestamp(),
+            "stored, broker, until a worker has begun": sent[name][0].timestamp(),
+            "entered and queued, until it is dispatched": sent[name][1].timestamp(),
+            "judged, rendered, until the mail is taken": sink.at_wall[f"{name}@example.com"],
+        }
+        before = sink.posted[str(name)]
+        for hop, at in moments.items():
+            hops.setdefault(hop, []).append((at - before) * 1_000)
+            before = at
+    return hops
+
+
+def _spent() -> dict[str, float]:
+    """Seconds of processor time that each part and its children have used so far."""
+    parents: dict[int, int] = {}
+    used: dict[int, tuple[str, float]] = {}
+    tick = os.sysconf("SC_CLK_TCK")
+    for folder in Path("/proc").iterdir():
+        try:
+            if folder.name.isdigit():
+                fields = (folder / "stat").read_text().rpartition(")")[2].split()
+                command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+                parents[int(folder.name)] = int(fields[1])
+                used[int(folder.name)] = (_part(command), sum(map(int, fields[11:13])) / tick)
+        except OSError:
+            pass  # it has ended
+    total: dict[str, float] = {}
+    for pid, (part, seconds) in used.items():
+        above = pid
+        while above and above != os.getpid():
+            above = parents.get(above, 0)
+        if above and pid != os.getpid():
+            total[part] = total.get(part, 0.0) + seconds
+    return total
+
+
+def _part(command: str) -> str:
+    known = {"granian": "web", " beat ": "beat", " worker ": "worker", "valkey": "broker"}
+    known["postgres"] = "database"
+    return next((part for word, part in known.items() if word in command), "the rest")
 
 
 def _post(port: int, key: str, what: str, body: dict[str, Any]) -> None:
@@ -74,12 +144,15 @@ class _Sink:
     """When the mails to each address were taken."""
 
     def __init__(self) -> None:
+        self.posted: dict[str, float] = {}  # by whom, in real time
+        self.at_wall: dict[str, float] = {}
         self._at: dict[str, float] = {}
         self._news = threading.Condition()
 
     def take(self, address: str) -> None:
         with self._news:
             self._at.setdefault(address, time.perf_counter())
+            self.at_wall.setdefault(address, time.time())
             self._news.notify_all()
 
     def taken(self, address: str) -> float:

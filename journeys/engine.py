@@ -5,8 +5,9 @@ Locks are taken in one order by all who write here, so that nobody waits in a ci
 only enrollments that nobody holds, and so never waits for one.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from itertools import cycle
 from time import monotonic
 from uuid import UUID
 
@@ -20,7 +21,7 @@ from journeys.matching import ANYTHING, Renames
 from journeys.models import Attempt, Ending, Journey
 from journeys.walking import Traveller, Walk, read
 from profiles import pulses
-from profiles.models import EventType, Pulse
+from profiles.models import EventType
 from profiles.pulses import Taken
 from segments import membership
 
@@ -30,6 +31,7 @@ MEMBERS = 2_000
 SECONDS = 25.0  # that a run goes on with one thing, so that its `now` stays true
 _PASSES = 500  # a run ends some time, so that its worker may be told to stop; the next goes on
 _sql = statements("journeys", "engine")
+Step = Callable[[datetime], int]
 Then = Callable[[], None]
 
 
@@ -44,7 +46,7 @@ def react(now: datetime, then: Then = _nothing) -> int:
     it writes makes new pulses, which it takes as well: it comes to rest, since those start nothing on their own.
     `then` is done after each batch.
     """
-    return _until_nothing(_react, now, then)
+    return _until_nothing(_taking_turns(), now, then)
 
 
 def advance(now: datetime, then: Then = _nothing) -> int:
@@ -57,7 +59,7 @@ def once(now: datetime) -> int:
     return sum(step(now) for step in _STEPS)
 
 
-def _until_nothing(step: Callable[[datetime], int], now: datetime, then: Then) -> int:
+def _until_nothing(step: Step, now: datetime, then: Then) -> int:
     total, began = 0, monotonic()
     for _ in range(_PASSES):
         done = step(now)
@@ -69,16 +71,31 @@ def _until_nothing(step: Callable[[datetime], int], now: datetime, then: Then) -
 
 
 # ── Reacting ─────────────────────────────────────────────────────────────────────────────────────────────────────────
-def _react(now: datetime) -> int:
-    if not Pulse.objects.exists():
-        return 0
+def _taking_turns() -> Step:
+    """Looks at a batch of those who came by themselves, and now and then at one of the crowd, so that both get on."""
+    turns = cycle([False, False, False, True])
+
+    def step(now: datetime) -> int:
+        alone, crowd = pulses.waiting()
+        queues = [queue for queue, there in ((False, alone), (True, crowd)) if there]
+        if not queues:
+            return 0
+        if next(turns):
+            queues.reverse()
+        return _react(queues, now)
+
+    return step
+
+
+def _react(queues: Sequence[bool], now: datetime) -> int:
+    """Looks at a batch of the first of these queues in which nobody else has everybody."""
     careful, began = attempts.workers_die(), monotonic()
     attempt = attempts.begin(Attempt.Kind.REACT)
     reach("react.begun")
     with attempts.held(attempt):
         if monotonic() - began > SECONDS:  # we stood still: others have gone on, and `now` is long past
             return 0
-        taken = pulses.claim(PEOPLE, now=now)
+        taken = next((found for crowd in queues if (found := pulses.claim(PEOPLE, crowd=crowd, now=now))), [])
         reach("react.taken")
         if taken:
             walk = Walk.at(pulses.as_of(taken, now))  # what came since the run began is behind us, too
@@ -303,7 +320,7 @@ def _end_stopped(now: datetime) -> int:
     return len(left)
 
 
-def _alone(step: Callable[[datetime], int]) -> Callable[[datetime], int]:
+def _alone(step: Step) -> Step:
     """The step in a transaction of its own."""
 
     def stepped(now: datetime) -> int:

@@ -23,6 +23,7 @@ from profiles.companies import Companies
 from profiles.erasing import count_late, tombstoned
 from profiles.identity import LeftOut, Overtaken, People, Person, Trust
 from profiles.models import RejectedEvent, Tombstone
+from profiles.pulses import MANY
 
 __all__ = ["Ours", "Receipt", "Trust", "emit", "take"]
 
@@ -111,7 +112,7 @@ def take(
             read.append(calls.read(item, place, arrival))
         except Invalid as error:
             refused.append(_Refusal(place, str(error), item))
-    return _insisting(lambda: _store(read, refused, items, source, trust, now))
+    return _insisting(lambda: _store(read, refused, items, source, trust, now, crowd=historical))
 
 
 def emit(events: Sequence[Ours], *, now: datetime) -> None:
@@ -130,7 +131,7 @@ def emit(events: Sequence[Ours], *, now: datetime) -> None:
         for event in new
         if event.profile_id in people
     ]
-    _settle(rows, [], now, seen=False)  # it is not they who did it
+    _settle(rows, [], now, seen=False, crowd=len(rows) > MANY)  # it is not they who did it
 
 
 def emit_alike(groups: Sequence[Alike], *, now: datetime) -> None:
@@ -152,7 +153,8 @@ def emit_alike(groups: Sequence[Alike], *, now: datetime) -> None:
         }
         for group in groups
     ]
-    _sql.run("settle_alike", {"groups": json.dumps(rows), "now": now})
+    crowd = sum(len(group.whose) for group in groups) > MANY
+    _sql.run("settle_alike", {"groups": json.dumps(rows), "crowd": crowd, "now": now})
     wake("journeys.react")
 
 
@@ -186,7 +188,14 @@ def _may_go_through(error: Exception) -> bool:
 
 
 def _store(
-    read: Sequence[Call], refused: Sequence[_Refusal], items: Sequence[Any], source: str, trust: Trust, now: datetime
+    read: Sequence[Call],
+    refused: Sequence[_Refusal],
+    items: Sequence[Any],
+    source: str,
+    trust: Trust,
+    now: datetime,
+    *,
+    crowd: bool,
 ) -> Receipt:
     read, refused = _judged(read, refused, items)
     names = catalogue.intern((call.name for call in read if call.is_event), now=now)
@@ -201,7 +210,8 @@ def _store(
     companies.write()
     people.write()
     events = [_event(call, who.id, names[call.name], call.values, triggers=call.triggers) for call, who in done]
-    _settle(events, [change for person in people.everybody() for change in _changes(person)], now, seen=True)
+    changes = [change for person in people.everybody() for change in _changes(person)]
+    _settle(events, changes, now, seen=True, crowd=crowd)
     companies.tell()
     if people.pairs:
         merging.merge(people.pairs, reason="A call said that the two are one person.", now=now)
@@ -307,10 +317,16 @@ def _changes(person: Person) -> list[Any]:
     ]
 
 
-def _settle(events: list[Any], changes: list[Any], now: datetime, *, seen: bool) -> None:
-    """Stores events and has everybody concerned looked at again."""
+def _settle(events: list[Any], changes: list[Any], now: datetime, *, seen: bool, crowd: bool) -> None:
+    """Stores events and has everybody concerned looked at again; `crowd`: in the queue of those who come with many."""
     if events or changes:
-        params = {"events": json.dumps(events), "changes": json.dumps(changes), "seen": seen, "now": now}
+        params = {
+            "events": json.dumps(events),
+            "changes": json.dumps(changes),
+            "seen": seen,
+            "crowd": crowd,
+            "now": now,
+        }
         _sql.run("settle", params)
         wake("journeys.react")
 

@@ -293,9 +293,14 @@ class Pulse(models.Model):
     events = ArrayField(models.BigIntegerField(), default=list)
     first_at = models.DateTimeField(null=True)
     last_at = models.DateTimeField(null=True)
+    crowd = models.BooleanField(db_default=False, help_text="Whether it came with many, and waits in their queue.")
 
     class Meta:
-        indexes = [models.Index(fields=["profile_id"])]
+        indexes = [
+            models.Index(fields=["profile_id"]),
+            # Each queue from its beginning, however long the other one is.
+            models.Index(fields=["crowd", "id"], name="pulses_by_queue"),
+        ]
 
 
 class RejectedEvent(models.Model):

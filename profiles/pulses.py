@@ -18,6 +18,8 @@ from profiles.models import Pulse
 
 T = TypeVar("T")
 
+MANY = 50
+"""More than so many at once are a crowd."""
 _LATE = frozenset({Pulse.Cause.HISTORY, Pulse.Cause.MERGE})
 _LONGEST_RUN = timedelta(hours=1)
 _SEED = 0x0CA1_0003  # parts a person's lock from other uses of their id
@@ -59,13 +61,22 @@ class Triggering:
     properties: dict[str, Any]
 
 
-def claim(limit: int, *, now: datetime) -> list[Taken]:
+def waiting() -> tuple[bool, bool]:
+    """Whether anybody waits, of those who came by themselves and of the crowd."""
+    [(alone, crowd)] = _sql.rows("waiting")
+    return alone, crowd
+
+
+def claim(limit: int, *, crowd: bool | None = None, now: datetime) -> list[Taken]:
     """Takes all pulses of up to `limit` people, those who wait longest first, in the caller's transaction.
 
-    Each person is locked until it ends. Those whom somebody else has locked are passed by; their pulses stay. What is
+    Who came with many (an import, a launch, a segment that is built) waits in a queue of their own, so that they hold
+    up nobody who came by themselves. `crowd` says whose queue it is; without a word theirs comes last. Each person is locked until it ends. Those whom somebody else has locked are passed by; their pulses stay. What is
     added meanwhile stays as well, for the next time.
     """
-    people = _lock_oldest(limit)
+    people: list[UUID] = []
+    for queue in (False, True) if crowd is None else (crowd,):
+        people += _lock_oldest(limit - len(people), queue, people)
     if not people:
         return []
     return take(people)
@@ -79,12 +90,20 @@ def take(profile_ids: Sequence[UUID]) -> list[Taken]:
     return [_as_one(profile, found) for profile, found in rows.items() if found]
 
 
-def _lock_oldest(limit: int) -> list[UUID]:
+def _lock_oldest(limit: int, crowd: bool, had: Sequence[UUID]) -> list[UUID]:
+    """Those who wait longest in a queue and are free, without those whom we have already."""
     people: list[UUID] = []
     after, more = 0, True
     while more and len(people) < limit:
         missing = limit - len(people)
-        params = {"after": after, "window": missing * 4, "had": people, "limit": missing, "seed": _SEED}
+        params = {
+            "crowd": crowd,
+            "after": after,
+            "window": missing * 4,
+            "had": [*had, *people],
+            "limit": missing,
+            "seed": _SEED,
+        }
         [(found, after, more)] = _sql.rows("lock_oldest", params)
         people += found
     return people
@@ -144,7 +163,13 @@ def touch(profile_ids: Collection[UUID], *, cause: Pulse.Cause, now: datetime, a
     """Adds a pulse for each of these people, and wakes whoever takes them; how many it added."""
     if not profile_ids:
         return 0
-    params = {"profiles": list(profile_ids), "cause": cause.value, "attributes": list(attributes), "now": now}
+    params = {
+        "profiles": list(profile_ids),
+        "cause": cause.value,
+        "attributes": list(attributes),
+        "crowd": len(profile_ids) > MANY,
+        "now": now,
+    }
     added = _sql.run("touch", params)
     wake(_REACT)
     return added
@@ -180,7 +205,8 @@ def add(words: Sequence[Word], *, now: datetime, waking: bool = True) -> None:
     Not `waking`: for what must never wait for a broker; Beat's next round finds them.
     """
     if words:
-        _sql.run("add", {"rows": json.dumps([word.as_row() for word in words]), "now": now})
+        rows = json.dumps([word.as_row() for word in words])
+        _sql.run("add", {"rows": rows, "crowd": len(words) > MANY, "now": now})
         if waking:
             wake(_REACT)
 

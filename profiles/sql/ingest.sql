@@ -124,8 +124,8 @@ WITH given AS MATERIALIZED (
     FROM (SELECT profile, min(first_at) AS first_at, max(last_at) AS last_at FROM told GROUP BY profile) AS t
     WHERE %(seen)s AND p.id = t.profile AND (t.first_at < p.first_seen_at OR t.last_at > p.last_seen_at)
 )
-INSERT INTO profiles_pulse (profile_id, at, cause, names, attributes, events, first_at, last_at)
-SELECT profile, %(now)s,
+INSERT INTO profiles_pulse (profile_id, at, crowd, cause, names, attributes, events, first_at, last_at)
+SELECT profile, %(now)s, %(crowd)s,
     CASE WHEN NOT fresh THEN 'history' WHEN t.events <> '{}' THEN 'event' ELSE 'attribute' END,
     coalesce(t.names, '{}'), coalesce(c.attributes, '{}'), coalesce(t.events, '{}'), t.first_at, t.last_at
 FROM told t
@@ -172,6 +172,6 @@ WITH asked AS MATERIALIZED (
         first_at = least(d.first_at, excluded.first_at),
         last_at = greatest(d.last_at, excluded.last_at)
 )
-INSERT INTO profiles_pulse (profile_id, at, cause, names, attributes, events, first_at, last_at)
-SELECT profile, %(now)s, 'event', array_agg(DISTINCT name), '{}', array_agg(id ORDER BY id), %(now)s, %(now)s
+INSERT INTO profiles_pulse (profile_id, at, crowd, cause, names, attributes, events, first_at, last_at)
+SELECT profile, %(now)s, %(crowd)s, 'event', array_agg(DISTINCT name), '{}', array_agg(id ORDER BY id), %(now)s, %(now)s
 FROM given GROUP BY profile;

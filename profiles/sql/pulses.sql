@@ -1,7 +1,7 @@
 -- name: add
 -- Word that these people must be looked at again, and what of them.
-INSERT INTO profiles_pulse (profile_id, at, cause, names, attributes, events, first_at, last_at)
-SELECT profile, %(now)s, cause, names, attributes, events, first_at, last_at
+INSERT INTO profiles_pulse (profile_id, at, crowd, cause, names, attributes, events, first_at, last_at)
+SELECT profile, %(now)s, %(crowd)s, cause, names, attributes, events, first_at, last_at
 FROM jsonb_to_recordset(%(rows)s) AS p(
     profile uuid, cause text, names integer[], attributes text[], events bigint[],
     first_at timestamptz, last_at timestamptz
@@ -9,8 +9,8 @@ FROM jsonb_to_recordset(%(rows)s) AS p(
 
 -- name: touch
 -- One pulse of one cause for each of these people.
-INSERT INTO profiles_pulse (profile_id, at, cause, names, attributes, events)
-SELECT profile, %(now)s, %(cause)s, '{}', %(attributes)s::text[], '{}' FROM unnest(%(profiles)s::uuid[]) AS p(profile);
+INSERT INTO profiles_pulse (profile_id, at, crowd, cause, names, attributes, events)
+SELECT profile, %(now)s, %(crowd)s, %(cause)s, '{}', %(attributes)s::text[], '{}' FROM unnest(%(profiles)s::uuid[]) AS p(profile);
 
 -- name: lock
 -- The people of these whose lock was free, and is ours now until the transaction ends.
@@ -22,12 +22,17 @@ WHERE pg_try_advisory_xact_lock(uuid_hash_extended(profile, %(seed)s));
 SELECT pg_advisory_xact_lock(uuid_hash_extended(profile, %(seed)s))
 FROM (SELECT DISTINCT profile FROM unnest(%(profiles)s::uuid[]) AS p(profile) ORDER BY profile OFFSET 0) AS p;
 
+-- name: waiting
+-- Whether anybody waits, of those who came by themselves and of the crowd.
+SELECT EXISTS (SELECT FROM profiles_pulse WHERE crowd = false), EXISTS (SELECT FROM profiles_pulse WHERE crowd = true);
+
 -- name: lock_oldest
--- Locks up to so many of the people who wait longest, and says who they are; people whom others have are passed by.
+-- Locks up to so many of the people who wait longest in a queue, and says who they are; people whom others have are passed by.
 -- Looks through the oldest pulses behind `after` only, so that its cost does not grow with what waits; with the
 -- people it says how far it looked, and whether there may be more behind.
 WITH oldest AS MATERIALIZED (
-    SELECT id, profile_id FROM profiles_pulse WHERE id > %(after)s ORDER BY id LIMIT %(window)s
+    SELECT id, profile_id FROM profiles_pulse WHERE crowd = %(crowd)s AND id > %(after)s
+    ORDER BY id LIMIT %(window)s
 ), people AS MATERIALIZED (
     SELECT profile_id, min(id) AS first FROM oldest WHERE profile_id <> ALL(%(had)s::uuid[])
     GROUP BY profile_id ORDER BY first

@@ -102,6 +102,20 @@ def test_those_who_wait_longest_come_first(db: None, now: datetime) -> None:
     assert not Pulse.objects.exists()
 
 
+def test_who_came_by_themselves_and_who_came_with_many_wait_apart(db: None, now: datetime) -> None:
+    crowd, [eve] = _ids(pulses.MANY + 1), _ids(1)
+    pulses.touch(crowd, cause=TIME, now=now)
+    given(*(track("Old", userId=f"u{n}", messageId=f"m{n}") for n in range(2)), historical=True, now=now)
+    _touch([eve, crowd[0]], now)
+    assert pulses.waiting() == (True, True)
+    with transaction.atomic():
+        found = [taken.profile_id for taken in pulses.claim(100, crowd=False, now=now)]
+    assert found == [eve, crowd[0]]
+    assert pulses.waiting() == (False, True), "all of theirs is taken with it"
+    found = _claim(100, now)
+    assert sorted(found) == sorted([*crowd[1:], *(somebody(f"u{n}").pk for n in range(2))])
+
+
 def test_a_person_with_many_pulses_is_one_person(db: None, now: datetime) -> None:
     busy, quiet = _ids(2)
     _touch([*[busy] * 50, quiet], now)
@@ -235,7 +249,7 @@ def test_touching_says_why(db: None, now: datetime, attributes: tuple[str, ...])
 def test_taking_does_not_grow_with_what_waits(transactional_db: None, now: datetime) -> None:
     pulses.touch(_ids(20_000), cause=TIME, now=now)
     with connection.cursor() as cursor:
-        params: dict[str, Any] = {"after": 0, "window": 40, "had": [], "limit": 10, "seed": 1}
+        params: dict[str, Any] = {"crowd": True, "after": 0, "window": 40, "had": [], "limit": 10, "seed": 1}
         cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {pulses._sql['lock_oldest']}", params)
         plan = cursor.fetchone()[0]
     assert _rows_read(plan) <= 41
