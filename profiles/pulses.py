@@ -71,7 +71,9 @@ def claim(limit: int, *, crowd: bool | None = None, now: datetime) -> list[Taken
     """Takes all pulses of up to `limit` people, those who wait longest first, in the caller's transaction.
 
     Who came with many (an import, a launch, a segment that is built) waits in a queue of their own, so that they hold
-    up nobody who came by themselves. `crowd` says whose queue it is; without a word theirs comes last. Each person is locked until it ends. Those whom somebody else has locked are passed by; their pulses stay. What is
+    up nobody who came by themselves. `crowd` says whose queue it is; without a word theirs comes last.
+
+    Each person is locked until it ends. Those whom somebody else has locked are passed by; their pulses stay. What is
     added meanwhile stays as well, for the next time.
     """
     people: list[UUID] = []
