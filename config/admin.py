@@ -51,6 +51,7 @@ _MENU = (
             ("Ways out", "alt_route", "messaging_lane"),
             ("Paces", "shutter_speed", "messaging_pace"),
             ("Sender domains", "verified_user", "messaging_senderdomain"),
+            ("Domain health", "monitor_heart", "messaging_senderdomain/health"),
             ("Brand", "palette", "messaging_brand"),
         ),
     ),

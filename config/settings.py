@@ -213,6 +213,8 @@ MESSAGE_STALE_HOURS = environment.number("MESSAGE_STALE_HOURS", 48, least=1)
 BOUNCE_ADDRESS = environment.address("BOUNCE_ADDRESS")
 # From which domains mail may come: verified ones, any, or (unset) verified ones where mail leaves this machine.
 SENDER_DOMAINS = environment.choice("SENDER_DOMAINS", ("", "verified", "any"))
+# Whether what can wait is stopped by itself to receivers who mark too much of it as spam.
+STOP_AT_COMPLAINTS = environment.flag("STOP_AT_COMPLAINTS", True)
 # Providers whose reports are taken at /webhooks/mail/<name>/tracking/, as Anymail calls them; user:password of each.
 MAIL_WEBHOOKS = environment.words("MAIL_WEBHOOKS", [])
 MAIL_WEBHOOK_SECRETS = environment.words("MAIL_WEBHOOK_SECRETS", [])

@@ -10,12 +10,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Q
 
 from foundation import wake, wording
 from foundation.errors import Invalid, Problem
@@ -60,14 +61,15 @@ class Shut:
     def __init__(self, now: datetime) -> None:
         self._now = now
         self._lanes = {
-            Way(one.channel, one.place, one.urgent): one for one in Lane.objects.exclude(shut_until=None).order_by("id")
+            Way(one.channel, one.place, one.urgent): one
+            for one in Lane.objects.filter(Q(shut_until__isnull=False) | Q(stopped_at__isnull=False)).order_by("id")
         }
 
     def in_the_way_of(self, ways: Sequence[Way]) -> tuple[Way, Lane] | None:
         """The first that is shut for a message that would take these; None if it may try."""
         for way in ways:
             lane = self._lanes.get(way)
-            if lane and not self._may_try(lane):
+            if lane and (lane.stopped_at is not None or not self._may_try(lane)):
                 return way, lane
         return None
 
@@ -118,10 +120,25 @@ def _count(troubles: Sequence[tuple[Way, int, str]], now: datetime) -> None:
         _sql.run("trouble", {"troubles": as_json(rows), "now": now, **limits})
 
 
+def stop(channel: str, place: str, *, why: str, now: datetime) -> bool:
+    """Has nothing go there that can wait, until somebody opens it by hand; whether that is new."""
+    with transaction.atomic():
+        _sql.run("prepare", {"channels": [channel], "places": [place]})
+        found = Lane.objects.filter(channel=channel, place=place, urgent=False, stopped_at=None)
+        stopped = bool(found.update(stopped_at=now, stopped_for=why))
+        if stopped:
+            name = Way(channel, place, False).name
+            audit.record("lane.stopped", "lane", name, f"Stopped what can wait by {name}. {why}")
+    return stopped
+
+
 def open_up(lane: Lane, *, now: datetime) -> None:
     """Opens a lane by hand: what waits for it is tried again at once."""
+    opened: dict[str, Any] = {"failures": 0, "times_shut": 0, "shut_until": None, "reason": ""}
+    if lane.stopped_at is not None:
+        opened |= {"stopped_at": None, "stopped_for": "", "reopened_at": now}
     with transaction.atomic():
-        Lane.objects.filter(id=lane.id).update(failures=0, times_shut=0, shut_until=None, reason="")
+        Lane.objects.filter(id=lane.id).update(**opened)
         _release(lane.channel, now)
         way = Way(lane.channel, lane.place, lane.urgent)
         audit.record("lane.opened", "lane", way.name, f"Opened the way out by {way.name} again.")

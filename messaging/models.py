@@ -176,6 +176,8 @@ class Message(models.Model):
                 fields=["profile", "sending_at"], include=["channel", "topic", "template"], name="messages_of_a_person"
             ),
             models.Index(fields=["-queued_at", "-id"], name="messages_newest_first"),
+            # Few, and asked for again and again: how many of a day's mails were marked as spam.
+            models.Index(fields=["sent_at"], condition=Q(state="complained"), name="messages_complained_of"),
             # How a provider's reports name a message, where they do not say our own name for it.
             models.Index(fields=["provider_id"], condition=~Q(provider_id=""), name="messages_by_providers_name"),
         ]
@@ -370,6 +372,9 @@ class Lane(models.Model):
     times_shut = models.PositiveSmallIntegerField(default=0, help_text="In a row, with nothing taken between.")
     shut_until = models.DateTimeField(null=True)
     reason = models.TextField(blank=True, help_text="What the other side said.")
+    stopped_at = models.DateTimeField(null=True, help_text="Since when nothing goes until somebody opens it by hand.")
+    stopped_for = models.TextField(blank=True, default="", db_default="", help_text="Why, in a sentence.")
+    reopened_at = models.DateTimeField(null=True, help_text="When somebody last did.")
 
     class Meta:
         constraints = [

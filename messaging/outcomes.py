@@ -16,6 +16,7 @@ from consent.models import Suppression
 from foundation import wording
 from foundation.sql import statements
 from messaging.delivery import CHANNELS, Accepted, InDoubt, Later, Outcome, Returned, label
+from messaging.domains import health
 from messaging.judging import Defer, Judgement
 from messaging.models import Message, MessageState
 from messaging.outbox import as_json
@@ -132,6 +133,9 @@ def _record(results: Mapping[UUID, Outcome | Unsent], fences: Mapping[UUID, int]
     written = settle(settled, fences, [MessageState.SENDING], now)
     if written != {message.id for message in ours}:
         raise _Overtaken
+    health.count(
+        (one.address for one in ours if one.channel == "email" and isinstance(results[one.id], Accepted)), now
+    )
 
 
 def _became(message: Message, outcome: Outcome | Unsent, now: datetime) -> Settled:

@@ -5,7 +5,7 @@ from datetime import datetime
 from foundation.loops import loop
 from messaging import clicks, dispatch, openings
 from messaging.broadcasts import running
-from messaging.domains import keeping
+from messaging.domains import health, keeping
 from messaging.returns import applying, reports
 
 
@@ -41,8 +41,8 @@ def act_on_returns(now: datetime) -> int:
 
 @loop("messaging.domains")
 def look_at_domains(now: datetime) -> int:
-    """Looks at the sender domains whose time has come."""
-    return keeping.tick(now)
+    """Looks at the sender domains whose time has come, and at how their mail is taken."""
+    return keeping.tick(now) + health.tick(now)
 
 
 @loop("messaging.forget")

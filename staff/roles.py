@@ -159,6 +159,7 @@ OWNERS_ALONE = {
     "consent.privacystep": "Shown with the request.",
     "consent.attempt": "A counter of ours.",
     "consent.optin": "Asked for and not confirmed yet: no consent.",
+    "messaging.mailday": "Counts of ours, shown under Domain health.",
     "messaging.link": "Shown on the message's page.",
     "messaging.hit": "Shown on the message's page.",
     "messaging.recipient": "Shown with the broadcast, as numbers.",

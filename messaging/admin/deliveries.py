@@ -18,13 +18,12 @@ from foundation.pages import Head, Part, Table, Verb
 from foundation.rest import bounded
 from foundation.sql import statements
 from messaging.delivery import label
+from messaging.domains.health import STOP, WARN
 from messaging.judging import GUARDRAILS
 from messaging.models import Message, MessageState
 from messaging.returns.models import Meaning, Report
 
 SPANS = (7, 30, 90)
-WARN, BAD = 0.001, 0.003
-"""Shares of complaints at which the large mailbox providers begin to mind, and to turn mail away (CO-19)."""
 _SECONDS = 20.0
 _COLUMNS: tuple[tuple[str, tuple[MessageState, ...]], ...] = (
     ("Sent", (MessageState.SENT, MessageState.DELIVERED, MessageState.OPENED, MessageState.CLICKED)),
@@ -152,7 +151,7 @@ def _by_domain(rows: Sequence[tuple[Any, ...]], since: datetime) -> Part:
                 wording.amount(sent),
                 _counted(bounced, Message, address__iendswith=f"@{domain}", state__exact="bounced", **_since(since)),
                 _counted(spam, Message, address__iendswith=f"@{domain}", state__exact="complained", **_since(since)),
-                _share(spam / sent),
+                share_of(spam / sent),
             )
             for domain, sent, bounced, spam in rows
         ],
@@ -160,8 +159,8 @@ def _by_domain(rows: Sequence[tuple[Any, ...]], since: datetime) -> Part:
     )
 
 
-def _share(share: float) -> SafeString:
-    return wording.badge(f"{share:.2%}", "bad" if share >= BAD else "warn" if share >= WARN else "good")
+def share_of(share: float) -> SafeString:
+    return wording.badge(f"{share:.2%}", "bad" if share >= STOP else "warn" if share >= WARN else "good")
 
 
 def _by_day(rows: Sequence[tuple[Any, ...]]) -> Part:

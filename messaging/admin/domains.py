@@ -19,6 +19,7 @@ from foundation.admin import ReadOnlyAdmin, list_of, page_of
 from foundation.errors import Conflict, Invalid
 from foundation.pages import Facts, Head, Part, Table, Verb
 from messaging import brands
+from messaging.admin import health_page
 from messaging.domains import doctor, keeping, policy
 from messaging.domains.doctor import Finding, Level
 from messaging.domains.models import SenderDomain
@@ -174,9 +175,13 @@ class SenderDomainAdmin(ReadOnlyAdmin):
         request.current_app = self.admin_site.name
         return TemplateResponse(request, "messaging/domain_form.html", {**context, "opts": self.opts})
 
+    def health_view(self, request: HttpRequest) -> HttpResponse:
+        return health_page.show(request, self.admin_site)
+
     def get_urls(self) -> list[URLPattern]:
         guarded = self.admin_site.admin_view
         return [
+            path("health/", guarded(self.health_view), name="messaging_senderdomain_health"),
             path("<int:pk>/edit/", guarded(self.edit_view), name="messaging_senderdomain_edit"),
             *super().get_urls(),
         ]

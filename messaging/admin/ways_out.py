@@ -48,6 +48,8 @@ class LaneAdmin(ReadOnlyAdmin):
 
     @display(description="State")
     def state(self, lane: Lane) -> SafeString:
+        if lane.stopped_at is not None:
+            return wording.badge("Stopped", "bad")
         return wording.badge("Shut for a while", "bad") if lane.shut_until else wording.badge("Open", "good")
 
     @display(description="For")
@@ -58,18 +60,22 @@ class LaneAdmin(ReadOnlyAdmin):
     def today(self, lane: Lane) -> str:
         return f"{lane.sent:,}" if lane.day else "–"
 
-    @display(description="What the other side said")
+    @display(description="Why, or what the other side said")
     def said(self, lane: Lane) -> SafeString:
-        return wording.wide(wording.shortened(lane.reason)) if lane.reason else wording.quiet("–")
+        said = lane.stopped_for or lane.reason
+        return wording.wide(wording.shortened(said)) if said else wording.quiet("–")
 
     def head(self, request: HttpRequest, row: Lane) -> Head:
         lead = "It is open." if row.shut_until is None else "It is shut, and tried again by one message at a time."
+        if row.stopped_at is not None:
+            lead = f"What can wait is stopped until somebody opens it; what people need goes on. {row.stopped_for}"
         return Head(_name(row).capitalize(), lead=lead, badges=[self.state(row)])
 
     def parts(self, request: HttpRequest, row: Lane) -> Sequence[Part]:
         facts: list[tuple[str, object]] = [
             ("For", _whom(row)),
             ("Failures in a row", f"{row.failures:,}"),
+            ("Stopped", wording.moment(row.stopped_at) if row.stopped_at else ""),
             ("Shut until", wording.moment(row.shut_until, empty="it is open")),
             ("What the other side said", row.reason or "nothing bad"),
         ]
@@ -79,7 +85,12 @@ class LaneAdmin(ReadOnlyAdmin):
         return [Facts(title="As it stands", rows=facts)]
 
     def verbs(self, request: HttpRequest, row: Lane) -> Sequence[Verb]:
-        if row.shut_until is None or not request.user.has_perm("messaging.change_lane"):
+        if not request.user.has_perm("messaging.change_lane"):
+            return []
+        if row.stopped_at is not None:
+            question = "Open it? Do so once you know why so many marked it as spam, and have changed that."
+            return [Verb("open", "Open it again", question=question)]
+        if row.shut_until is None:
             return []
         return [Verb("open", "Open it again", question="Open it? Do so once you know that it takes our messages.")]
 

@@ -40,3 +40,15 @@ class SenderDomain(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class MailDay(models.Model):
+    """How many mails a receiver took on a day of the project's clock; counted as they go."""
+
+    id = models.BigAutoField(primary_key=True)
+    day = models.DateField()
+    place = models.CharField(max_length=255, help_text="The mailbox provider, as the way out is known by.")
+    sent = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["day", "place"], name="one_count_a_day_and_place")]

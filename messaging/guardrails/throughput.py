@@ -10,6 +10,7 @@ from messaging import judging, lanes
 from messaging.judging import ALLOW, GUARDRAILS, Candidate, Defer, Guardrail, Verdict
 from messaging.models import Lane, Pace
 
+_AGAIN = timedelta(hours=1)  # and at once, when somebody opens it
 _SPREAD = 20.0  # seconds over which those that waited for a shut lane come back
 
 
@@ -35,6 +36,9 @@ class Throughput(Guardrail):
 
 
 def _closed(way: lanes.Way, lane: Lane, now: datetime) -> Defer:
+    if lane.stopped_at is not None:
+        reason = f"What can wait is stopped by {way.name}. {lane.stopped_for} It goes on once staff open it again."
+        return Defer(now + _AGAIN, reason, {"lane": way.name, "since": lane.stopped_at.isoformat()})
     apart = timedelta(seconds=random.uniform(1, _SPREAD))  # noqa: S311 (no secret: it parts those who come back)
     until = (lane.shut_until or now) + apart
     reason = f"The way out by {way.name} is shut for a while, since the other side refused what we sent: {lane.reason}"
