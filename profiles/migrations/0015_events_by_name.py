@@ -7,5 +7,5 @@ INDEX = "CREATE INDEX profiles_event_by_name ON profiles_event (name_id, occurre
 
 
 class Migration(migrations.Migration):
-    dependencies = [("profiles", "0013_people_by_number")]
+    dependencies = [("profiles", "0014_a_queue_for_crowds")]
     operations = [migrations.RunSQL(INDEX, "DROP INDEX profiles_event_by_name;")]
