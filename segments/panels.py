@@ -7,6 +7,7 @@ from foundation import registry
 from foundation.errors import Invalid
 from profiles.models import Profile
 from segments import language
+from segments.kinds import Needs
 from segments.models import Membership, Segment
 
 _SHOWN = 8
@@ -19,17 +20,33 @@ def panel(profile: Profile, place: str) -> list[str]:
         return []
     rows = Membership.objects.filter(profile=profile, segment__status=Segment.Status.LIVE).select_related("segment")
     found = [
-        shaping.Group(row.segment.name, _because(row.segment), row.entered_at)
+        shaping.Group(row.segment.name, *_because(row.segment), row.entered_at)
         for row in rows.order_by("-entered_at", "-id")[:_SHOWN]
     ]
     return [html] if (html := shaping.groups(found)) else []
 
 
-def _because(segment: Segment) -> str:
+def _because(segment: Segment) -> tuple[shaping.Basis | None, str]:
+    """By what people are in it, and the same in a sentence."""
     if segment.kind == Segment.Kind.STATIC:
-        return ""
+        return None, ""
     definition: Any = segment.definition
     try:
-        return language.parse(definition).sentence()
+        condition = language.parse(definition)
     except Invalid:
-        return ""
+        return shaping.Basis(), ""
+    return _basis(condition.needs()), condition.sentence()
+
+
+def _basis(needs: Needs) -> shaping.Basis:
+    ours = {name for name in needs.events if name.startswith("$")}
+    theirs = needs.events - ours
+    return shaping.Basis(
+        did=theirs | {"*"} if needs.anything else theirs,
+        known={name for name in needs.attributes if not name.startswith("consent.")},
+        company=needs.account,
+        consent=needs.consent,
+        messages=any(name.startswith(("$message_", "$feedback")) for name in ours),
+        journeys=any(name.startswith("$journey_") for name in ours),
+        groups=bool(needs.segments),
+    )

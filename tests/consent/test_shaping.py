@@ -6,11 +6,14 @@ from urllib.parse import urlsplit
 
 import pytest
 from django.test import Client
+from django.utils import translation
 
-from consent import links, preferences
+from consent import links, preferences, shaping
 from foundation import clock
 from profiles.models import Profile
-from segments import definitions, membership
+from segments import definitions, membership, panels
+from segments.kinds import KINDS
+from segments.models import Segment
 
 ENGINEERS = {"kind": "attribute", "name": "role", "op": "is", "value": "engineer"}
 
@@ -41,7 +44,9 @@ def test_PP05_the_page_tells_the_groups_they_are_in_and_by_what(
     preferences.save(grouped.id, now=now, language="de")
     german = page(client, grouped, now)
     assert "Wie es bestimmt, was Sie bekommen" in german
-    assert '<bdi lang="en">People whose role' in german
+    assert "Es richtet sich danach, was das Produkt über Sie weiß (Role)." in german
+    assert "Unser Team hat Sie dort eingetragen." in german
+    assert 'bdi lang="en"' not in german and "People whose" not in german
 
 
 def test_TK06_an_older_link_does_not_tell_them(client: Client, grouped: Profile, now: datetime) -> None:
@@ -53,3 +58,20 @@ def test_TK06_an_older_link_does_not_tell_them(client: Client, grouped: Profile,
 def test_who_is_in_none_is_told_nothing_of_it(client: Client, ben: Profile, now: datetime, monkeypatch: Any) -> None:
     monkeypatch.setattr(clock, "now", lambda: now)
     assert "How it shapes what you get" not in page(client, ben, now)
+
+
+@pytest.mark.parametrize("language", ["de", "fr", "es"])
+@pytest.mark.parametrize("kind", list(KINDS.keys()))
+def test_PP08_by_what_a_group_is_drawn_is_said_in_their_language_whatever_kind_of_condition_it_has(
+    language: str, kind: str, ada: Profile, now: datetime
+) -> None:
+    definition = KINDS[kind].example
+    segment = Segment(name="x", slug="x", kind="dynamic", definition=definition, created_at=now)
+    basis, sentence = panels._because(segment)
+    assert basis is not None and sentence
+    with translation.override("en"):
+        english = shaping.told(basis)
+    with translation.override(language):
+        assert shaping.told(basis) != english
+        html = shaping.groups([shaping.Group("x", basis, sentence, now)])
+    assert sentence not in html and english not in html
