@@ -60,6 +60,19 @@ def origin(name: str, default: str) -> str:
     return found
 
 
+def apart(name: str, origin_: str) -> str:
+    """An address of the same kind under another host name than `origin_`; "" where it is unset."""
+    if not text(name):
+        return ""
+    found = origin(name, "")
+    if urlsplit(found).hostname == urlsplit(origin_).hostname:
+        raise ImproperlyConfigured(
+            f"{name} is {found!r}, which has the same name as {origin_}: cookies know no ports. Give it another name,"
+            " such as https://admin.example.com, or leave it out."
+        )
+    return found
+
+
 def zone(name: str, default: str) -> str:
     found = text(name, default)
     try:

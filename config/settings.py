@@ -25,9 +25,12 @@ DEBUG = environment.flag("DEBUG")
 HOST = environment.text("HOST", "127.0.0.1")
 PORT = environment.number("PORT", 8000, least=1)
 BASE_URL = environment.origin("BASE_URL", f"http://127.0.0.1:{PORT}")
-_host = BASE_URL.split("://", 1)[1].rsplit(":", 1)[0]
-ALLOWED_HOSTS = environment.words("ALLOWED_HOSTS", [_host, "127.0.0.1", "localhost", "[::1]"])
-CSRF_TRUSTED_ORIGINS = environment.words("CSRF_TRUSTED_ORIGINS", [BASE_URL])
+# Where staff and programs of ours come in, if not there, too: the admin and the API are then under this name alone.
+ADMIN_URL = environment.apart("ADMIN_URL", BASE_URL)
+_ours = [BASE_URL, ADMIN_URL] if ADMIN_URL else [BASE_URL]
+_hosts = [origin.split("://", 1)[1].rsplit(":", 1)[0] for origin in _ours]
+ALLOWED_HOSTS = environment.words("ALLOWED_HOSTS", [*_hosts, "127.0.0.1", "localhost", "[::1]"])
+CSRF_TRUSTED_ORIGINS = environment.words("CSRF_TRUSTED_ORIGINS", _ours)
 
 # How many processes and threads `manage.py up` gives its parts.
 WEB_PROCESSES = environment.number("WEB_PROCESSES", 1, least=1)
@@ -72,6 +75,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "config.hosts.HostsMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -243,7 +247,7 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000_000
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 5_000  # a segment of 200 conditions, as a form
 
 # ── Safety ───────────────────────────────────────────────────────────────────────────────────────────────────────────
-_https = BASE_URL.startswith("https://")
+_https = (ADMIN_URL or BASE_URL).startswith("https://")
 SECURE_SSL_REDIRECT = (
     False  # one-click unsubscribing must never be redirected: the proxy in front decides (docs/operators.md)
 )

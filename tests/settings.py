@@ -17,7 +17,15 @@ def _ground() -> str | None:
 if "CAIRN_TEST_HOME" not in os.environ:
     os.environ["CAIRN_TEST_HOME"] = tempfile.mkdtemp(prefix="cairn-test-", dir=_ground())
     os.environ["PYTEST_DEBUG_TEMPROOT"] = tempfile.mkdtemp(prefix="files-", dir=os.environ["CAIRN_TEST_HOME"])
-for name in ("DATABASE_URL", "DATABASE_OWNER_URL", "CELERY_BROKER_URL", "EMAIL_URL", "CAIRN_CLOCK", "BASE_URL"):
+for name in (
+    "DATABASE_URL",
+    "DATABASE_OWNER_URL",
+    "CELERY_BROKER_URL",
+    "EMAIL_URL",
+    "CAIRN_CLOCK",
+    "BASE_URL",
+    "ADMIN_URL",
+):
     os.environ.pop(name, None)
 os.environ["CAIRN_HOME"] = os.environ["CAIRN_TEST_HOME"]
 os.environ["CAIRN_WAKE_UPS"] = "off"  # tests call the loops themselves

@@ -171,6 +171,7 @@ def test_a_manual_clock_wants_the_embedded_database(tmp_path: Path) -> None:
 
 def test_a_real_installation_passes_the_deployment_check(tmp_path: Path) -> None:
     real = {"DATABASE_URL": "postgres://app@db/cairn", "BASE_URL": "https://crm.example.com", **SECRETS}
+    real["ADMIN_URL"] = "https://admin.example.com"
     real["SECRET_KEY"] = "".join(chr(ord("a") + n % 26) for n in range(80))
     done = _check(tmp_path, "--deploy", "--fail-level", "WARNING", **real)
     assert done.returncode == 0, done.stderr

@@ -80,8 +80,9 @@ class Command(BaseCommand):
             self._say(line)
         self._say("")
         self._say(f"All of it took {time.monotonic() - began:.1f} s.")
-        self._say(f"Admin       {settings.BASE_URL}/admin/   user {_USER}, password {home.secret('DEMO_PASSWORD', 12)}")
-        self._say(f"API         {settings.BASE_URL}/api/docs/   Bearer {credentials['api_key']}")
+        staff = settings.ADMIN_URL or settings.BASE_URL
+        self._say(f"Admin       {staff}/admin/   user {_USER}, password {home.secret('DEMO_PASSWORD', 12)}")
+        self._say(f"API         {staff}/api/docs/   Bearer {credentials['api_key']}")
         self._say(f"Tracking    {settings.BASE_URL}/v1/batch   write key {credentials['write_key']}")
         self._say(f"A customer  {telling.persistently(telling.somebodys_page)}")
 

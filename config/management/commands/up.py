@@ -150,7 +150,7 @@ class Command(BaseCommand):
             asked = time.monotonic()
             ready, missing = _ask_readyz()
             if ready:
-                self._tell(f"Cairn is ready at {settings.BASE_URL} ({time.monotonic() - self._began:.1f} s).")
+                self._tell(f"Cairn is ready at {settings.ADMIN_URL or settings.BASE_URL} ({time.monotonic() - self._began:.1f} s).")
             elif time.monotonic() - told > 10:
                 told = time.monotonic()
                 self._tell(f"Not ready yet. {missing}")
