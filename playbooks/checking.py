@@ -132,7 +132,7 @@ def _inside(part: str, row: Mapping[str, Any]) -> Iterator[Problem]:
             language.parse(row["definition"])
         if part in ("snippets", "templates"):
             # What a snippet says is looked at with the snippet itself.
-            building.read(row["blocks"], snippets=dict.fromkeys(inside.named(row["blocks"]), [{"kind": "divider"}]))
+            building.read(row["blocks"], snippets={one: [{"kind": "divider"}] for one in inside.named(row["blocks"])})
     except Invalid as invalid:
         stem = "definition" if part == "segments" else ""
         yield from (Problem(f"{stem}.{one.path}".strip("."), one.reason) for one in invalid.problems)

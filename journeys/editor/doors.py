@@ -8,7 +8,7 @@ from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path
 
 from foundation.admin import ReadOnlyAdmin
-from journeys.editor import launching, looking_back, saying, views
+from journeys.editor import choosing, launching, looking_back, saying, views
 from journeys.models import Journey
 
 _PAGES: dict[str, tuple[str, Callable[..., HttpResponse]]] = {
@@ -18,6 +18,7 @@ _PAGES: dict[str, tuple[str, Callable[..., HttpResponse]]] = {
     "pulse": ("edit/pulse/", views.pulse),
     "rename": ("edit/rename/", views.renamed),
     "saying": ("edit/saying/", saying.beside),
+    "templates": ("edit/templates/", choosing.templates),
     "versions": ("versions/", looking_back.versions),
     "check": ("check/", launching.check),
     "backtest": ("check/backtest/", launching.backtest),

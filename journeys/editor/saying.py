@@ -37,24 +37,33 @@ def beside(request: HttpRequest, journey: Journey, site: Any) -> HttpResponse:
     """What is to be said of the template that is chosen."""
     if not request.user.has_perm("journeys.change_journey"):
         raise PermissionDenied
-    slug = request.GET.get("f.template.is", "")[:100]
-    template = Template.objects.filter(slug=slug).select_related("topic", "version").first()
-    now = clock.now()
-    context: dict[str, Any] = {"template": template, "may_write": request.user.has_perm("messaging.add_template")}
-    context["panel_at"] = reverse(
-        "admin:journeys_journey_panel", args=[journey.pk, request.GET.get("open") or "part/goal"]
-    )
-    if template is not None and template.version is not None:
-        sample = preview.of(template, template.version)
-        entry = revisions.head(journey, now=now).document.get("entry") or {}
-        context |= {
-            "part": Mail(title="", subject=sample.subject, html=sample.html, text=sample.text),
-            "channel": delivery.label(template.channel),
-            "edit": reverse("admin:messaging_template_edit", args=[template.pk]),
-            "reach": reach(template.topic, template.channel, entry.get("filter"), now=now),
-            "caps": caps(template),
-        }
+    slug = request.GET.get("f.template.is", "").replace("\x00", "")[:100]
+    context = {
+        "told": told(request, journey, slug),
+        "choose": reverse("admin:journeys_journey_templates", args=[journey.pk]),
+        "may_write": request.user.has_perm("messaging.add_template"),
+    }
     return render(request, "journeys/editor/saying.html", context)
+
+
+def told(request: HttpRequest, journey: Journey, slug: str) -> dict[str, Any]:
+    """A template as it reads, with its topic, the caps that count it, and how many may hear it; empty without one."""
+    template = Template.objects.filter(slug=slug).select_related("topic", "version").first() if slug else None
+    if template is None:
+        return {}
+    found: dict[str, Any] = {"template": template, "channel": delivery.label(template.channel)}
+    if template.version is None:
+        return found
+    now = clock.now()
+    sample = preview.of(template, template.version)
+    entry = revisions.head(journey, now=now).document.get("entry") or {}
+    may_edit = request.user.has_perm("messaging.change_template")
+    return found | {
+        "part": Mail(title="", subject=sample.subject, html=sample.html, text=sample.text),
+        "edit": reverse("admin:messaging_template_edit", args=[template.pk]) if may_edit else "",
+        "reach": reach(template.topic, template.channel, entry.get("filter"), now=now),
+        "caps": caps(template),
+    }
 
 
 def caps(template: Template) -> list[str]:

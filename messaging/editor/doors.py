@@ -9,6 +9,7 @@ from django.urls import URLPattern, path, reverse
 
 from foundation.admin import ReadOnlyAdmin
 from foundation.pages import Verb
+from messaging.editor import inside
 from messaging.editor.desk import Row
 from messaging.editor.rooms import TEMPLATES, Room
 from messaging.editor.views import edit, versions
@@ -23,10 +24,12 @@ class Edited(ReadOnlyAdmin):
         return self.room.may(request.user, "add")
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
-        return edit(request, None, self.admin_site, self.room)
+        like = request.GET.get("like", "")
+        source = self.get_queryset(request).filter(slug=like[:100]).first() if like and "\0" not in like else None
+        return inside.served(request, edit(request, None, self.admin_site, self.room, source))
 
     def edit_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        return edit(request, self._row(request, pk), self.admin_site, self.room)
+        return inside.served(request, edit(request, self._row(request, pk), self.admin_site, self.room))
 
     def versions_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         return versions(request, self._row(request, pk), self.admin_site, self.room)

@@ -15,7 +15,7 @@ from foundation.admin import list_of, page_of
 from foundation.errors import Refused
 from messaging import languages
 from messaging.editor import desk as desks
-from messaging.editor import history, pieces, samples, tongues, trial
+from messaging.editor import history, inside, pieces, samples, tongues, trial
 from messaging.editor.desk import Desk, Row
 from messaging.editor.history import Change
 from messaging.editor.rooms import TEMPLATES, Room
@@ -26,13 +26,16 @@ _SURE = "save:sure"
 _VERSIONS = 50
 
 
-def edit(request: HttpRequest, row: Row | None, site: AdminSite, room: Room = TEMPLATES) -> HttpResponse:
-    """The editor, for something new or something that there is."""
+def edit(
+    request: HttpRequest, row: Row | None, site: AdminSite, room: Room = TEMPLATES, like: Row | None = None
+) -> HttpResponse:
+    """The editor, for something new or something that there is. What is new may begin `like` another."""
     if not room.may(request.user, "change" if row else "add"):
         raise PermissionDenied
     is_snippet = room is not TEMPLATES
     if request.method != "POST":
-        return _page(desks.opened(request, row, is_snippet=is_snippet), site, room)
+        desk = desks.opened(request, row or like, is_snippet=is_snippet)
+        return _page(desk if row or like is None else inside.as_new(desk), site, room)
     desk, do = desks.sent(request, row, is_snippet=is_snippet), request.POST.get("do", "")[:200]
     desk.strict = do in ("save", _SURE, "test") or request.POST.get("strict") == "1"
     if do in ("save", _SURE):

@@ -82,8 +82,23 @@
       form().requestSubmit(byId("save"));
     });
 
-    // Once htmx has taken up what came, so that whoever is quick finds it at work.
     // ── Answers ──────────────────────────────────────────────────────────────────────────────────────────────────────
+    // What changed since a revision fits what is drawn from just that one. Where another answer came in between, what
+    // this one swaps may stand there already: it is passed over, and asked for anew.
+    document.addEventListener("htmx:beforeSwap", (event) => {
+      const { xhr, requestConfig, elt } = event.detail;
+      const sent = requestConfig?.parameters?.revision;
+      if (!sent || xhr.getResponseHeader("HX-Reswap") !== "none" || sent === byId("revision")?.value) return;
+      event.detail.shouldSwap = false;
+      htmx.trigger("#pulse", "pulse");
+      if (elt.id === "pulse") return;
+      const name = /name="open" value="([^"]+)"/.exec(xhr.responseText)?.[1];
+      const told = JSON.parse(xhr.getResponseHeader("HX-Trigger-After-Settle") || "{}")["journey:done"];
+      const done = () => document.body.dispatchEvent(new CustomEvent("journey:done", { bubbles: true, detail: { ...told, late: !palette.contains(elt) } }));
+      if (name) htmx.ajax("GET", `${base}panel/${name}/`, { target: "#panel", swap: "innerHTML" }).then(done);
+      else if (told) setTimeout(done, 0);
+    });
+    // Once htmx has taken up what came, so that whoever is quick finds it at work.
     document.addEventListener("htmx:afterSettle", (event) => {
       if (event.detail.target === panel) {
         dirty = !!panel.querySelector("#panel-alert, #clash");
@@ -102,7 +117,7 @@
       // A press on save that went well keeps nothing more; an answer to somebody else's act leaves what is typed here.
       if (event.detail.focus) {
         dirty = false;
-        if (palette.open) palette.close();
+        if (palette.open && !event.detail.late) palette.close();
         mark();
         if (focus === "panel") focusPanel();
         else if (focus === "save") { state(words || "Saved."); if (!afterSave) byId("save")?.focus({ preventScroll: true }); }
@@ -212,7 +227,7 @@
       const control = ctrlKey || metaKey;
       const letter = key.toLowerCase();
       if (palette.open) return inPalette(event);
-      if (byId("keys").open) return;
+      if (document.querySelector("dialog[open]")) return;
       if (control && key === "Enter" && form()) { event.preventDefault(); form().requestSubmit(byId("save")); return; }
       const at = current();
       const card = at?.matches(".j-card") ? at.dataset.key : "";

@@ -412,3 +412,76 @@ def test_the_pages_of_a_long_journey_are_clean_to_axe_and_no_wider_than_the_wind
             publishing.save("welcome", name=journey.name, document=fewer, now=clock.now())
         page.goto(pages[name])
         assert faults(page, f"journey-{name}-{width}") == []
+
+
+# ── What a message says ──────────────────────────────────────────────────────────────────────────────────────────────
+def test_a_message_is_chosen_written_and_mended_without_leaving_the_journey(
+    page: Page, staff: Callable[..., Page], violations: Callable[..., list[str]], shot: Callable[[Page, str], None]
+) -> None:
+    journey = begun(**{**WANTED, "steps": [{"key": "message", "kind": "message"}]})
+    staff(page).goto(address(journey, "step/message"))
+    page.get_by_role("button", name="Look through templates").click()
+    chooser = page.get_by_role("dialog", name="Choose what it says")
+    expect(chooser.get_by_label("Find a template")).to_be_focused()
+    page.keyboard.type("helping product")
+    expect(chooser.locator("[data-look]")).to_have_count(1)
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    expect(chooser.get_by_role("region", name="How it reads")).to_contain_text("1 of 1 may get it by email")
+    for width in (1280, 390):
+        page.set_viewport_size({"width": width, "height": 800})
+        shot(page, f"journey-templates-{width}")
+        assert violations(page) == [], width
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.set_viewport_size({"width": 1280, "height": 800})
+    chooser.get_by_role("button", name="Use it").click()
+    expect(page.locator("#saying")).to_contain_text("Topic: Product news")
+    save(page)
+    assert draft()["steps"][0] == {"key": "message", "kind": "message", "channel": "email", "template": "help"}
+    # One like it, under another name, in the editor of templates itself.
+    page.get_by_role("button", name="Look at others").click()
+    chooser.get_by_role("link", name="Write one like it").click()
+    inside = page.frame_locator("#writing-frame")
+    expect(inside.get_by_label("Name of the template")).to_have_value("A helping hand (copy)")
+    inside.get_by_label("Name of the template").fill("Ours")
+    inside.get_by_label("Subject", exact=True).fill("How is it going?")
+    shot(page, "journey-writing-1280")
+    inside.get_by_role("button", name="Save", exact=True).click()
+    said(page, "“Ours” is saved as version 1")
+    expect(page.get_by_label("Template", exact=True)).to_have_value("ours")
+    expect(page.locator("#saying")).to_contain_text("How is it going?")
+    save(page)
+    assert draft()["steps"][0]["template"] == "ours"
+    # Mended where it stands; what is not saved is asked about before it is left.
+    page.get_by_role("link", name="Edit it").click()
+    inside.get_by_label("Subject", exact=True).fill("How are you?")
+    asked: list[str] = []
+    page.once("dialog", lambda dialog: (asked.append(dialog.message), dialog.dismiss()))
+    inside.get_by_role("link", name="Cancel").click()
+    expect(page.locator("#writing-dialog")).to_be_visible()
+    assert asked == ["Leave without saving what you wrote?"]
+    inside.get_by_role("button", name="Save", exact=True).click()
+    expect(page.locator("#saying")).to_contain_text("How are you?")
+    expect(page.locator("#writing-dialog")).to_be_hidden()
+
+
+def test_an_answer_that_was_overtaken_by_another_draws_nothing_twice(page: Page, staff: Callable[..., Page]) -> None:
+    journey = begun(**WANTED)
+    staff(page).goto(address(journey))
+    # The pulse is answered before a step is put in, or with it, and comes in afterwards.
+    held: list[Any] = []
+    page.route("**/edit/pulse/**", lambda route: route.continue_() if held else held.append(route))
+    page.evaluate("htmx.trigger('#pulse', 'pulse')")
+    page.wait_for_function("document.querySelector('#pulse').classList.contains('htmx-request')")
+    put_in(page, "#plus-after-message", "Leave the journey")
+    with page.expect_response("**/edit/pulse/**"):
+        held[0].continue_()
+    page.wait_for_function("!document.querySelector('#pulse').classList.contains('htmx-request')")
+    expect(page.locator("[id='card-exit']")).to_have_count(1)
+    # So does another step, while the answer to the first is on its way.
+    page.locator("#card-wait").focus()
+    page.keyboard.press("d")
+    page.keyboard.press("d")
+    expect(page.locator("[id^='card-wait']")).to_have_count(3)
+    page.wait_for_function("!document.querySelector('.htmx-request')")
+    expect(page.locator("[id='card-wait-2']")).to_have_count(1)
