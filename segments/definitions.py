@@ -1,6 +1,8 @@
 """Segments as staff define them: saved with a version, previewed before, refreshed on demand, archived when unused."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -89,8 +91,8 @@ def save(
 
     `upon`: the number of the version that it was made from; refused where another has come since.
 
-    When it is live its membership follows at once, and so does that of the segments that use it; no journey begins
-    by that.
+    When it is live its membership follows at once, or with all that is saved `together`, and so does that of the
+    segments that use it; no journey begins by that.
     """
     _check(slug, status, fields)
     with transaction.atomic():
@@ -118,7 +120,12 @@ def save(
         _tell(segment, made, before, after, reason)
         is_live = Segment.Status.LIVE in (before[0], after[0])
         if before != after and (is_live or segment.kind == Segment.Kind.STATIC):
-            _follow(segment, before, now)
+            saved = _Saved(segment, frozenset({segment.family, before[2]} - {""}))
+            waiting = _waiting.get()
+            if waiting is None:
+                _follow([saved], now)
+            else:
+                waiting.append(saved)
     segment.refresh_from_db()
     return segment
 
@@ -195,15 +202,48 @@ def _stand(segment: Segment) -> tuple[Any, ...]:
     return segment.status, segment.kind, segment.family, segment.position, segment.marketing, segment.version_id
 
 
-def _follow(segment: Segment, before: tuple[Any, ...], now: datetime) -> None:
-    """Has the membership follow what was saved: of the segment, and of all whose answer hangs on it."""
-    if segment.kind == Segment.Kind.STATIC:
-        membership.follow_limits(segment, now=now)
-    cause = Cause.BUILD if segment.refreshed_at is None else Cause.DEFINITION
-    building.build([segment], now=now, cause=cause)
-    others = _dependents(segment, {segment.family, before[2]} - {""})
-    if others:
-        building.build(others, now=now, cause=Cause.DEFINITION)
+@dataclass(frozen=True, slots=True)
+class _Saved:
+    """A segment that was saved, and the families that it is or was in: its membership is still to follow."""
+
+    segment: Segment
+    families: frozenset[str]
+
+
+_waiting: ContextVar[list[_Saved] | None] = ContextVar("segments_saved_together", default=None)
+
+
+@contextmanager
+def together(*, now: datetime) -> Iterator[None]:
+    """What is saved within is asked of everybody at the end, in one go, and all of it stands or none."""
+    saved: list[_Saved] = []
+    with transaction.atomic():
+        token = _waiting.set(saved)
+        try:
+            yield
+        finally:
+            _waiting.reset(token)
+        _follow(saved, now)
+
+
+def _follow(saved: Sequence[_Saved], now: datetime) -> None:
+    """Has the membership follow what was saved: of these segments, and of all whose answer hangs on them."""
+    segments = {one.segment.id: one.segment for one in saved}
+    for segment in segments.values():
+        if segment.kind == Segment.Kind.STATIC:
+            membership.follow_limits(segment, now=now)
+    new = [segment for segment in segments.values() if segment.refreshed_at is None]
+    others = [segment for segment in segments.values() if segment.refreshed_at is not None]
+    for some, cause in ((new, Cause.BUILD), (others, Cause.DEFINITION)):
+        if some:
+            building.build(some, now=now, cause=cause)
+    dependents = {
+        found.id: found for one in saved for found in _dependents(one.segment, one.families) if found.id not in segments
+    }
+    if others and new:  # what is new may use what was changed after it
+        dependents |= {one.id: one for one in new}
+    if dependents:
+        building.build(list(dependents.values()), now=now, cause=Cause.DEFINITION)
 
 
 def _dependents(segment: Segment, families: Iterable[str]) -> list[Segment]:

@@ -20,7 +20,8 @@ from segments.moments import INSTANT, zone_name
 TRUE, FALSE = "true", "false"
 # Over everybody: hash in memory, and never loop over one table for each row of another, which a wrong estimate (there
 # are no statistics on derived tables) would make a loop of millions. Small lookups are written as the loops they are.
-_WIDE = {"work_mem": "128MB", "jit": "off", "enable_nestloop": "off"}
+# Nor sort both sides for a merge: of rows that are met once, hashing one costs less.
+_WIDE = {"work_mem": "128MB", "jit": "off", "enable_nestloop": "off", "enable_mergejoin": "off"}
 # Over some people: no help from other processes, which takes longer to call than it saves.
 _NARROW = {"max_parallel_workers_per_gather": "0", "jit": "off"}
 _PLAN = """

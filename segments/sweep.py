@@ -25,22 +25,22 @@ from segments.question import Question, earliest
 WHOLE = timedelta(minutes=5)  # those that can only be asked of everybody
 MOVING = timedelta(hours=6)  # those that time moves, where nothing should ever be found
 STILL = timedelta(hours=24)  # the others, where even less should
-_STAGGER = timedelta(minutes=1)  # by segment, so that they do not all come at once
+_STAGGER = timedelta(minutes=1)  # by those compared together, so that they do not all come at once
 _BATCH = 5_000
 _FIRST = UUID(int=0)
 _sql = statements("segments", "membership")
 
 
 def tick(now: datetime) -> int:
-    """One round; how many people it touched. Each segment has its own transaction, so that none holds up another."""
+    """One round; how many people it touched. Some segments at a time are compared in a transaction of their own."""
     standing = live.read()
     for id, why in standing.broken.items():
         Segment.objects.filter(id=id).exclude(flagged=why).update(flagged=why)
     for one, since in _unforeseen(standing):
         _foresee(one, since)
     touched = _those_due(now) + _those_put_off(now)
-    for one in _due(standing, now):
-        touched += _sweep(one, now)
+    for some in building.together(list(_due(standing, now))):
+        touched += _sweep(some, now)
     _sql.run("fold")
     return touched
 
@@ -111,22 +111,29 @@ def _due(standing: Standing, now: datetime) -> Iterator[Live]:
 def _every(one: Live) -> timedelta:
     if one.needs.whole:
         return WHOLE
-    return (MOVING if one.needs.time else STILL) - one.id % 60 * _STAGGER
+    return (MOVING if one.needs.time else STILL) - one.id // building.TOGETHER % 60 * _STAGGER
 
 
-def _sweep(one: Live, now: datetime) -> int:
+def _sweep(some: list[Live], now: datetime) -> int:
     with transaction.atomic():
         # Two workers take turns: the second finds the round made.
-        if not Segment.objects.select_for_update(skip_locked=True, of=["self"]).filter(id=one.id).exists():
-            return 0
-        flagged = ""
-        people = []
-        try:
-            people = building.suspects(one, now=now, limit=_BATCH)
-        except DatabaseError as error:
-            flagged = building.reason(error)
-        touched = membership.ask_again([one.id], people, Cause.TIME, now)
-        # With more to find, its next round is at once.
-        swept = None if len(people) == _BATCH else now
-        Segment.objects.filter(id=one.id).update(swept_at=swept, flagged=flagged)
-        return touched
+        rows = Segment.objects.select_for_update(skip_locked=True, of=["self"]).filter(id__in=[one.id for one in some])
+        free = set(rows.order_by("id").values_list("id", flat=True))
+        mine = [one for one in some if one.id in free]
+        return _compare(mine, now) if mine else 0
+
+
+def _compare(some: list[Live], now: datetime) -> int:
+    """Finds who is not where they should be, of segments that are held, and touches them."""
+    try:
+        people = building.suspects(some, now=now, limit=_BATCH)
+    except DatabaseError as error:
+        if len(some) > 1:  # one that fails holds back no other
+            return sum(_compare([one], now) for one in some)
+        Segment.objects.filter(id=some[0].id).update(swept_at=now, flagged=building.reason(error))
+        return 0
+    touched = sum(membership.ask_again([id], found, Cause.TIME, now) for id, found in people.items())
+    # With more to find, their next round is at once.
+    swept = None if sum(map(len, people.values())) == _BATCH else now
+    Segment.objects.filter(id__in=[one.id for one in some]).update(swept_at=swept, flagged="")
+    return touched

@@ -77,7 +77,7 @@ def test_two_workers_change_and_tell_of_a_person_once(now: datetime) -> None:
 def slow_builds(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
     """Builds take half a second between their snapshot and their writes; the event says that one has begun."""
     begun = threading.Event()
-    pause = "WITH pause AS MATERIALIZED (SELECT pg_sleep(0.5)), answer AS (SELECT a.id FROM (%s) a, pause)"
+    pause = "WITH pause AS MATERIALIZED (SELECT pg_sleep(0.5)), answer AS (SELECT a.* FROM (%s) a, pause)"
     monkeypatch.setattr(building, "_WRITE", building._WRITE.replace("WITH answer AS (%s)", pause))
     ask = question.ask
 
