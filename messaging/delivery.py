@@ -31,6 +31,9 @@ class Letter:
     """Where its tracked links lead, each with its place."""
     urgent: bool = False
     """Whether it is transactional."""
+    profile: UUID | None = None
+    """Whose it is, and in which language they are spoken to."""
+    language: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     """What the template chose among what the channel offers, such as how it is shown."""
 

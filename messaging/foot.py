@@ -11,12 +11,14 @@ _Basis = Topic.Basis
 
 @dataclass(frozen=True, slots=True)
 class Foot:
-    """`whys` by basis, with {brand}, {topic} and {channel} to fill in."""
+    """`whys` by basis, with {brand}, {topic} and {channel} to fill in; `tracked` stands where links and pictures tell."""
 
     preferences: str
     unsubscribe: str
     whys: dict[Topic.Basis, str]
     channels: dict[str, str]
+    tracked: str
+    stop: str
 
 
 FEET = {
@@ -31,6 +33,8 @@ FEET = {
             _Basis.LEGITIMATE_INTEREST: "You get this from {brand} because you use {brand}, and this is about {topic}.",
         },
         {},
+        "You agreed that we see whether you open this and which links you follow.",
+        "Stop that",
     ),
     "de": Foot(
         "Wählen Sie, was Sie bekommen",
@@ -43,6 +47,8 @@ FEET = {
             _Basis.LEGITIMATE_INTEREST: "Sie bekommen dies von {brand}, weil Sie {brand} nutzen und es um {topic} geht.",
         },
         {"email": "E-Mail", "sms": "SMS", "in_app": "In-App-Nachricht", "web_push": "Browser-Mitteilung"},
+        "Sie haben zugestimmt, dass wir sehen, ob Sie dies öffnen und welchen Links Sie folgen.",
+        "Das beenden",
     ),
     "es": Foot(
         "Elija lo que recibe",
@@ -60,6 +66,8 @@ FEET = {
             "in_app": "mensaje en la aplicación",
             "web_push": "aviso del navegador",
         },
+        "Usted aceptó que veamos si abre esto y qué enlaces sigue.",
+        "Ponerle fin",
     ),
     "fr": Foot(
         "Choisissez ce que vous recevez",
@@ -77,6 +85,8 @@ FEET = {
             "in_app": "message dans l’application",
             "web_push": "notification du navigateur",
         },
+        "Vous avez accepté que nous voyions si vous ouvrez ceci et quels liens vous suivez.",
+        "Y mettre fin",
     ),
 }
 

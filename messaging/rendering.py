@@ -91,6 +91,8 @@ class Desk:
             headers=channel.headers(envelope),
             options=version.options,
             urgent=topic.transactional,
+            profile=profile.id,
+            language=language,
         )
 
 

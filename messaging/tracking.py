@@ -16,6 +16,7 @@ from django.urls import reverse
 from consent import states, tokens
 from consent.models import State, Topic
 from foundation.sql import statements
+from messaging import foot
 from messaging.delivery import Letter
 from messaging.models import Link, Message
 from messaging.outbox import as_json
@@ -30,6 +31,10 @@ _LONGEST = 4_000
 _HREF = re.compile(r'(<a\b[^>]*?\bhref=")([^"]*)(")', re.IGNORECASE)
 _PICTURE = re.compile(r'<img src="[^"]*/o/v1\.[^"]*" width="1" height="1" alt="" style="display:block">')
 _END = "</body>"
+_SMALL = (
+    "margin:0 auto;max-width:552px;padding:0 24px 32px;background:#f3f4f6;color:#4b5563;"
+    "font:12px/1.6 -apple-system,Segoe UI,Roboto,Helvetica,Arial,sans-serif"
+)
 _HIDDEN = (
     'aria-hidden="true" tabindex="-1" style="display:none;visibility:hidden;max-height:0;overflow:hidden;mso-hide:all"'
 )
@@ -69,11 +74,28 @@ def is_safe(address: str) -> bool:
 def tracked(letter: Letter, known: Mapping[str, int] | None = None) -> Letter:
     """The letter with its links led past us, a trap for programs, and a picture that we serve.
 
-    Its plain text stays as it is, for people.
+    Its foot says so, with a link that ends it, for mails of before as well; else its plain text stays as it is.
     """
     html, links = wrapped(letter.html, letter.id, known)
-    ours = (_trap(letter.id) if links else "") + (_picture(letter.id) if settings.TRACK_OPENS else "")
-    return replace(letter, html=_at_the_end(html, ours), links=links)
+    picture = _picture(letter.id) if settings.TRACK_OPENS else ""
+    if not links and not picture:
+        return letter
+    said, text = _foot(letter)
+    ours = said + (_trap(letter.id) if links else "") + picture
+    return replace(letter, html=_at_the_end(html, ours), text=letter.text + text, links=links)
+
+
+def _foot(letter: Letter) -> tuple[str, str]:
+    """What the foot of a mail says of it, as HTML and as text (CO-15)."""
+    if letter.profile is None or _END not in letter.html:
+        return "", ""
+    words, named = foot.of(letter.language), {"profile": letter.profile, "topic": TOPIC, "channel": letter.channel}
+    address = settings.BASE_URL + reverse(
+        "consent:unsubscribe", args=[tokens.make("unsubscribe", message=letter.id, **named)]
+    )
+    link = f'<a href="{escape(address)}" style="color:#4b5563">{escape(words.stop)}</a>'
+    html = f'<p style="{_SMALL}">{escape(words.tracked)} {link}</p>'
+    return html, f"\n{words.tracked} {words.stop}: {address}\n"
 
 
 def _at_the_end(html: str, ours: str) -> str:

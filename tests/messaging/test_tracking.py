@@ -20,6 +20,7 @@ from consent.models import Topic
 from foundation import clock
 from messaging import agents, clicks, dispatch, tracking
 from messaging.models import Hit, Link, Message, Template
+from messaging.returns.models import Opening
 from profiles import erasing
 from profiles.models import Event, Profile
 from tests.messaging.conftest import state_of
@@ -132,7 +133,7 @@ def test_tr_01_tr_03_links_carry_a_signed_place_and_ways_out_are_never_wrapped(
     assert [href for href in hrefs if "/c/" in href] == [
         tracking.address_of(tracked.id, n) for n in (0, 1, tracking.TRAP)
     ]
-    assert sum("/preferences/" in href or "/unsubscribe/" in href for href in hrefs) == 2
+    assert sum("/preferences/" in href or "/unsubscribe/" in href for href in hrefs) == 3
     assert "tel:+49301234" in hrefs
     assert list(Link.objects.order_by("place").values_list("destination", flat=True)) == [
         "https://example.com/a?b=1&c=2#d", "https://example.com/two", "https://example.com/a?b=1&c=2#d"
@@ -402,6 +403,39 @@ def test_co_15_whoever_takes_tracking_back_is_led_on_and_leaves_nothing(
     at(60 * SECOND)
     assert client.get(_path(tracked, 1)).status_code == 302
     assert not Hit.objects.exists()
+
+
+def test_co_15_a_link_in_the_foot_ends_tracking_also_by_mails_of_before(
+    tracked: Message, ada: Profile, queue: Queue, sink: Sink, client: Client, at: Any, now: datetime
+) -> None:
+    (mail,) = sink.mails
+    assert "You agreed that we see whether you open this and which links you follow." in unescape(tracked.html)
+    address = re.search(r"Stop that: (\S+)", tracked.text)
+    assert address and address[1] in unescape(tracked.html) and "Stop that" in str(mail)
+    moment = at(60 * SECOND)
+    path = address[1].removeprefix("http://127.0.0.1:8000")
+    assert client.get(path).status_code == 200 and tracking.agreed([(ada.id, "email")])
+    client.post(path, {"List-Unsubscribe": "One-Click"})
+    assert not tracking.agreed([(ada.id, "email")])
+    picture = f"/o/{tokens.make('open', message=tracked.id)}"
+    assert (client.get(_path(tracked, 1)).status_code, client.get(picture).status_code) == (302, 200)
+    assert not Hit.objects.exists() and not Opening.objects.exists()
+    later = queue(ada, at=moment)
+    dispatch.tick(moment)
+    plain = state_of(later.id)
+    assert plain.state == "sent"
+    assert "<img" not in plain.html and "/c/" not in plain.html + plain.text and "Stop that" not in plain.text
+
+
+def test_co_15_without_consent_nothing_counts_openings_not_even_of_all_together(
+    send: Any, client: Client, at: Any
+) -> None:
+    message = send()
+    assert not re.search(r"<img[^>]*127\.0\.0\.1", message.html) and "/o/" not in message.html + message.text
+    at(60 * SECOND)
+    for path in (f"/o/{tokens.make('open', message=message.id)}", "/o/news", "/o/hello.gif"):
+        assert client.get(path).status_code == 200
+    assert not Opening.objects.exists() and not Hit.objects.exists()
 
 
 def test_tr_04_a_link_leads_on_while_nothing_can_be_written(
