@@ -14,6 +14,7 @@ from foundation.errors import Conflict, Invalid
 from foundation.sql import statements
 from journeys.models import Task
 from messaging.duties import Duty
+from messaging.models import Message
 from profiles import ingest
 from staff import actors, audit
 
@@ -81,10 +82,17 @@ def finish(task_id: UUID, *, outcome: str = "", note: str = "", now: datetime) -
         task.ended_at, task.ended_by = now, actors.current()
         task.save(update_fields=["state", "outcome", "note", "ended_at", "ended_by"])
         journey = task.enrollment.journey.slug if task.enrollment else ""
-        ingest.emit([_event(task, journey, now)], now=now)
+        if not _is_test(task):
+            ingest.emit([_event(task, journey, now)], now=now)
         said = f" ({task.outcome_label})" if outcome else ""
         audit.record("finish", "task", str(task.pk), f"Finished a task of the team {task.team.name}{said}.")
     return task
+
+
+def _is_test(task: Task) -> bool:
+    """Whether staff tried a template with it."""
+    message = Message.objects.filter(id=task.message).first() if task.message else None
+    return message is not None and message.is_test
 
 
 def _check(task: Task, outcome: str) -> None:

@@ -183,7 +183,9 @@ class Channel(ABC):
     can_test: ClassVar[bool] = True
     """Whether staff can have a few words sent by it, to see that it works."""
     test_to: ClassVar[str] = ""
-    """What a test of the channel must be told, such as a phone number; "" if it knows where to go."""
+    """What a test must be told, such as a phone number; "" if it knows where to go."""
+    tries_on_person: ClassVar[bool] = False
+    """Whether what goes by it lies with a person whom we know: a test needs one to be tried on."""
 
     @abstractmethod
     def address(self, profile: Profile) -> str:

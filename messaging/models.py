@@ -106,6 +106,10 @@ class MessageState(models.TextChoices):
     EXPIRED = "expired", "Expired"
 
 
+TEST = "$test:"
+"""How the keys of messages begin with which staff try a template on somebody."""
+
+
 class Message(models.Model):
     """One message to one person: the outbox. Only `messaging.outbox` and `messaging.dispatch` write it.
 
@@ -188,6 +192,11 @@ class Message(models.Model):
             # What is being sent is found again by when that began, should its worker die.
             models.CheckConstraint(condition=~Q(state="sending") | Q(sending_at__isnull=False), name="sending_since"),
         ]
+
+    @property
+    def is_test(self) -> bool:
+        """Whether staff tried a template with it: it tells of nothing and counts nowhere."""
+        return self.idempotency_key.startswith(TEST)
 
     @property
     def told_by(self) -> dict[str, str]:

@@ -14,8 +14,10 @@ from consent.models import Topic
 from foundation import wake
 from foundation.errors import Conflict, Invalid, Problem
 from foundation.sql import statements
-from messaging.models import Message, MessageState, Template
-from staff import audit
+from messaging.delivery import Letter
+from messaging.models import TEST, Message, MessageState, Template
+from profiles.models import Profile
+from staff import actors, audit
 
 TRANSACTIONAL_STALE_AFTER = timedelta(days=5)
 _sql = statements("messaging", "outbox")
@@ -56,6 +58,27 @@ def enqueue(requests: Sequence[Request], *, now: datetime) -> list[UUID]:
     ids: dict[str, UUID] = dict(_sql.rows("queued_as", {"keys": [request.key for request in requests]}))
     wake.wake("messaging.dispatch")
     return [ids[request.key] for request in requests]
+
+
+def place_test(letter: Letter, profile: Profile, topic: Topic, template: Template, *, now: datetime) -> Message:
+    """A message with which staff try a template on somebody: sent already, and counted by nothing."""
+    return Message.objects.create(
+        id=letter.id,
+        idempotency_key=f"{TEST}{letter.id}",
+        profile=profile,
+        channel=letter.channel,
+        topic=topic,
+        template=template,
+        state=MessageState.SENT,
+        reason=f"A test, by {actors.current().partition(':')[2] or 'staff'}.",
+        address=letter.address,
+        subject=letter.subject,
+        html=letter.html,
+        text=letter.text,
+        due_at=now,
+        queued_at=now,
+        ended_at=now,
+    )
 
 
 class To(NamedTuple):

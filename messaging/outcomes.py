@@ -193,8 +193,8 @@ def _tell(messages: Sequence[Message], results: Mapping[UUID, Outcome | Unsent],
 
 
 def event(message: Message, what: str, now: datetime, **more: str) -> ingest.Ours | None:
-    """What became of a message, as an event of whoever it went to; None if they were erased."""
-    if message.profile_id is None:
+    """What became of a message, as an event of whoever it went to; None if they were erased, or it was a test."""
+    if message.profile_id is None or message.is_test:
         return None
     properties = {**message.told_by, **more}
     return ingest.Ours(message.profile_id, f"$message_{what}", properties, now, f"$message:{message.id}:{what}")

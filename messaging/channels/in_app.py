@@ -60,6 +60,8 @@ class InApp(Channel):
     knows_doubles = True  # one message is one row of an inbox
     tells_clicks = True
     can_test = False
+    test_to = "The id of somebody to try it on, such as your own"
+    tries_on_person = True
     settings = (
         Setting(
             "origins",

@@ -37,6 +37,8 @@ class Task(Channel):
     form = Form(subject="What to do", rich=False, longest=2_000)
     knows_doubles = True  # one message is one task
     can_test = False
+    test_to = "The id of somebody to try it on"
+    tries_on_person = True
     settings = (Setting("team", "Team", "Who does it.", among=_teams),)
 
     def address(self, profile: Profile) -> str:

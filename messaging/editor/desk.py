@@ -141,7 +141,7 @@ class Desk:
             "here": self.request.get_full_path(),
             "tongues": tongues.of(self.row, self.language),
             "channels": [(key, label(key).capitalize()) for key in CHANNELS.keys()],  # noqa: SIM118 (sorted)
-            "staff": trial.addresses(),
+            "asks": trial.asks(self.draft.channel, self.request.user, self.view.person),  # type: ignore[arg-type]
             "past": self.past.packed(),
         }
 

@@ -1,14 +1,17 @@
-"""A test: what is under way, sent to a member of staff; it changes no consent, counts nowhere, and says what it is."""
+"""A test: what is under way, sent where a member of staff says; it changes no consent, counts nowhere, and says so."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import uuid4
 
+from django.db import transaction
+
 from consent import links, preferences, states
 from consent.models import Topic
 from foundation.errors import Conflict
-from messaging import brands, building, rendering
-from messaging.delivery import CHANNELS, Accepted, Envelope, InDoubt, Later, Letter, Returned, Unreachable
+from messaging import brands, building, outbox, rendering, wiring
+from messaging.delivery import CHANNELS, Accepted, Channel, Envelope, InDoubt, Later, Letter, Returned, Unreachable
 from messaging.editor import samples, showing
 from messaging.editor.reading import Draft, Reading
 from messaging.judging import Candidate, judge
@@ -31,21 +34,83 @@ class Told:
     otherwise: str = ""
 
 
-def addresses() -> list[User]:
-    """The staff to whom a test can be sent."""
-    found = User.objects.filter(is_active=True, is_staff=True).exclude(email="")
-    return list(found.order_by("username"))
+@dataclass(frozen=True)
+class Asks:
+    """What a test must be told: `label` is "" where the channel knows itself where to go."""
+
+    label: str
+    value: str = ""
+    suggestions: Sequence[str] = ()
 
 
-def send(draft: Draft, reading: Reading, topic: Topic, profile: Profile | None, to: User, *, now: datetime) -> Told:
-    """Sends it now, filled in for the person; `Conflict` with a sentence where it cannot go."""
-    if not draft.form.framed:
-        raise Conflict("A test goes to staff by email alone; the channel itself is tried out on the page Channels.")
-    person = profile or samples.made_up()
-    otherwise = _judged(draft, topic, person, to.email, now)
-    letter = _letter(draft, reading, topic, profile, to.email)
+def asks(channel: str, user: User, person: Profile | None) -> Asks:
+    """What is asked of whoever sends a test by the channel, with what is likely."""
+    known = CHANNELS[channel]
+    if channel == "email":
+        staff = User.objects.filter(is_active=True, is_staff=True).exclude(email="").order_by("username")
+        return Asks(known.test_to, user.email, list(staff.values_list("email", flat=True)[:50]))
+    by_id = known.tries_on_person or channel == "web_push"
+    return Asks(known.test_to, (person.external_id or "") if person and by_id else "")
+
+
+def send(
+    draft: Draft,
+    reading: Reading,
+    topic: Topic,
+    profile: Profile | None,
+    to: str,
+    template: Template | None,
+    *,
+    now: datetime,
+) -> Told:
+    """Sends it now, filled in for the person; `Conflict` with a sentence where it cannot go.
+
+    `template` is what is stored of it, if anything is: a test that lies with a person stands beside other messages.
+    """
+    channel = CHANNELS[draft.channel]
+    if lack := wiring.wired(draft.channel).lack(channel):
+        raise Conflict(f"The channel {channel.label} {lack}.")
+    tried_on = _somebody(to) if channel.tries_on_person else None
+    to = _where(channel, to, profile)
+    otherwise = _judged(draft, topic, tried_on or profile or samples.made_up(), to, now)
+    letter = _letter(draft, reading, topic, tried_on or profile, to)
+    if tried_on is None:
+        _hand_over(channel, letter)  # while no transaction is open: it may take its time
+    with transaction.atomic():
+        if tried_on is not None:
+            _lay_before(tried_on, channel, letter, topic, template, now)
+        summary = f"Sent a test of the template {draft.name or draft.slug} by {channel.label}."
+        audit.record("template.tested", "template", draft.slug, summary, topic=topic.slug)
+    return Told(channel().told(to), otherwise)
+
+
+def _lay_before(
+    person: Profile, channel: type[Channel], letter: Letter, topic: Topic, template: Template | None, now: datetime
+) -> None:
+    if template is None:
+        raise Conflict("Save it first: what lies with a person is a message of a template that there is.")
+    outbox.place_test(letter, person, topic, template, now=now)
+    _hand_over(channel, letter)
+
+
+def _somebody(id: str) -> Profile:
+    found = Profile.objects.filter(external_id=id.strip()).first() if id.strip() else None
+    if found is None:
+        raise Conflict("Say on whom to try it: the id of somebody whom we know, as your own systems have it.")
+    return found
+
+
+def _where(channel: type[Channel], to: str, profile: Profile | None) -> str:
+    """Where it goes; a channel that knows itself is told of whoever it is filled in for."""
+    found = to.strip() if channel.test_to else (profile and profile.external_id) or "test"
+    if not channel().takes(found):
+        raise Conflict(f"Say where it is to go: {channel.test_to[:1].lower()}{channel.test_to[1:]}.")
+    return found
+
+
+def _hand_over(channel: type[Channel], letter: Letter) -> None:
     try:
-        with CHANNELS[draft.channel]().line() as line:
+        with channel().line() as line:
             outcome = line.send(letter)
     except Unreachable as error:
         raise Conflict(str(error)) from error
@@ -53,9 +118,7 @@ def send(draft: Draft, reading: Reading, topic: Topic, profile: Profile | None, 
         case Later(reason) | Returned(reason) | InDoubt(reason):
             raise Conflict(reason)
         case Accepted():
-            summary = f"Sent a test of the template {draft.name or draft.slug} to {to.get_username()}."
-            audit.record("template.tested", "template", draft.slug, summary, topic=topic.slug)
-    return Told(to.email, otherwise)
+            return
 
 
 def _judged(draft: Draft, topic: Topic, person: Profile, address: str, now: datetime) -> str:
@@ -95,8 +158,9 @@ def _letter(draft: Draft, reading: Reading, topic: Topic, profile: Profile | Non
         message_id=f"<test-{id}@{domain}>",
         sender=rendering.sender(brand),
         address=address,
-        subject=MARK + filled.subject,
+        subject=MARK + filled.subject if draft.form.has_subject else "",
         html=filled.html,
-        text=filled.text,
-        headers={**channel.headers(envelope), HEADER: "yes"},
+        text=filled.text if draft.form.has_subject else MARK + filled.text,
+        headers={**channel.headers(envelope), **({HEADER: "yes"} if draft.form.framed else {})},
+        options={**draft.options, "test": True},
     )

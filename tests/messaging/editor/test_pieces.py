@@ -28,7 +28,7 @@ FULL: dict[str, dict[str, Any]] = {
     "quote": {"kind": "quote", "text": "It saves me an hour.", "by": "Ben"},
     "divider": {"kind": "divider", "when": {"not": {"kind": "segment", "slug": "pros"}}},
     "snippet": {"kind": "snippet", "slug": "signed"},
-    "mjml": {"kind": "mjml", "source": '\n<mj-text color="#111">\n  Hello {{ profile.first_name }} &amp; you</mj-text>\n'},
+    "mjml": {"kind": "mjml", "source": '\n<mj-text color="#111">\n  Hi {{ profile.plan }} &amp; you</mj-text>\n'},
     "feedback": {"kind": "feedback", "question": "How was it?", "low": "Bad", "high": "Good", "eleven": True},
     "columns": {
         "kind": "columns",

@@ -261,7 +261,7 @@ def test_xs_01_what_is_written_never_leaves_its_frame(desk: Client, news: Topic)
 def test_em_12_a_test_is_marked_has_inert_links_and_leaves_no_trace(
     desk: Client, author: User, news: Topic, ada: Profile, folder: Path
 ) -> None:
-    page = desk.post(NEW, form(do="test", to=str(author.pk), person=str(ada.pk)))
+    page = desk.post(NEW, form(do="test", to=author.email, person=str(ada.pk)))
     assert "A test went to ada@acme.example" in words(page.content)
     assert "Were it no test, it would have been held back" in words(page.content)
     [mail] = mails_in(folder)
@@ -276,16 +276,17 @@ def test_em_12_a_test_is_marked_has_inert_links_and_leaves_no_trace(
     assert "@" not in AuditEntry.objects.get().summary
 
 
-def test_em_12_a_test_goes_to_staff_alone_and_to_no_blocked_address(
+def test_em_12_a_test_goes_where_its_sender_says_and_to_no_blocked_address(
     desk: Client, author: User, news: Topic, folder: Path, now: datetime
 ) -> None:
-    outsider = User.objects.create_user("out", email="out@example.com", password="stone-on-stone-9")
-    for to in (str(outsider.pk), "", "x", "0"):
-        assert "Choose somebody of the staff" in words(desk.post(NEW, form(do="test", to=to)).content)
+    for to in ("", "x", "a@", "a@example.com, b@example.com", "Ada <ada@example.com>"):
+        assert "Say where it is to go: an email address." in words(desk.post(NEW, form(do="test", to=to)).content)
     suppression.add("email", "ada@acme.example", reason="hard_bounce", scope="all", now=now - timedelta(days=1))
-    page = desk.post(NEW, form(do="test", to=str(author.pk)))
+    page = desk.post(NEW, form(do="test", to=author.email))
     assert "Nothing may be sent to ada@acme.example" in words(page.content)
     assert not list(folder.iterdir())
+    assert "A test went to seed@example.com" in words(desk.post(NEW, form(do="test", to="seed@example.com")).content)
+    assert [mail["To"] for mail in mails_in(folder)] == ["seed@example.com"]
 
 
 # ── Whoever comes, with whatever ─────────────────────────────────────────────────────────────────────────────────────
