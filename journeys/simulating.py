@@ -81,7 +81,8 @@ class Played:
     reason: str = ""
     step: str = ""
     due_at: datetime | None = None
-    entered_at: datetime | None = None
+    acted: list[int] = field(default_factory=list)
+    """For each act, in order of time, how much of what `happened` was before it."""
     converted_at: datetime | None = None
     until: datetime | None = None
     happened: list[dict[str, Any]] = field(default_factory=list)
@@ -186,10 +187,11 @@ class _Play:
                 break
             self.at = max(self.at, min(moments))
             self._grow_older()
-            while ahead and ahead[0].at <= self.at:
-                self._act(ahead.pop(0))
             self._rest()
-            self._read()
+            while ahead and ahead[0].at <= self.at:  # one after the other: what one leads to is there for the next
+                played.acted.append(Transition.objects.filter(enrollment__in=self._mine()).count())
+                self._act(ahead.pop(0))
+                self._rest()
         else:
             played.cut = f"It was played until {exact(self.at)} only: something comes round again and again."
         self._tell(played)
@@ -261,6 +263,7 @@ class _Play:
         if due := [one for one in self._travellers() if one.due_at and one.due_at <= self.at]:
             engine.move_on(due, self._walk())
             self._look()
+        self._read()
 
     def _look(self) -> None:
         # What it leads to makes word of its own; it comes to rest, or is cut by the number of rounds.
@@ -282,7 +285,7 @@ class _Play:
         last = mine.last()
         if last is not None:
             played.entered, played.state, played.reason = True, last.state, last.reason
-            played.converted_at, played.entered_at = last.converted_at, last.entered_at
+            played.converted_at = last.converted_at
             played.step, played.due_at = last.step, last.due_at
         told = Transition.objects.filter(enrollment__in=mine).order_by("id")
         played.happened = [

@@ -1,6 +1,6 @@
 """What to look at before a draft is published: what must be mended, and what one may want to think about."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -8,16 +8,17 @@ from django.db.models import Q
 from django.urls import reverse
 
 from foundation.admin import list_of, page_of
-from foundation.wording import spoken
+from foundation.wording import plural, spoken
 from journeys import publishing
 from journeys.editor import overlapping, problems, shape, words
 from journeys.editor.overlapping import Overlap
 from journeys.editor.shape import Document
 from journeys.models import Journey
+from journeys.testing.running import Result
 from messaging.models import Limits, Message
 from segments.models import Membership
 
-State = Literal["mend", "think", "well"]
+State = Literal["mend", "fails", "think", "well"]
 
 
 @dataclass(frozen=True)
@@ -32,19 +33,21 @@ class Item:
 
     @property
     def icon(self) -> str:
-        return {"mend": "error", "think": "lightbulb", "well": "check_circle"}[self.state]
+        return {"mend": "error", "fails": "rule", "think": "lightbulb", "well": "check_circle"}[self.state]
 
     @property
     def word(self) -> str:
-        return {"mend": "To mend", "think": "To think about", "well": "Well"}[self.state]
+        return {"mend": "To mend", "fails": "A test fails", "think": "To think about", "well": "Well"}[self.state]
 
 
-def items(journey: Journey, document: Document, *, sees_people: bool = False) -> list[Item]:
-    """The whole list: what must be mended first."""
-    found = [*_problems(journey, document), *_aims(journey, document), *_hours(document)]
+def items(
+    journey: Journey, document: Document, results: Sequence[Result] = (), *, sees_people: bool = False
+) -> list[Item]:
+    """The whole list, what must be mended first; with what came of its tests, where they were played."""
+    found = [*_problems(journey, document), *_tests(journey, results), *_aims(journey, document), *_hours(document)]
     with words.known(document):
         found += _overlap(journey, document, sees_people)
-    order = ("mend", "think", "well")
+    order = ("mend", "fails", "think", "well")
     return sorted(found, key=lambda item: order.index(item.state))
 
 
@@ -80,6 +83,23 @@ def _named(document: Document, place: str) -> tuple[str, str]:
         return "The journey", ""
     with words.known(document):
         return words.title(step), f"way/{key}/{arm}" if arm else f"step/{key}"
+
+
+def _tests(journey: Journey, results: Sequence[Result]) -> Iterator[Item]:
+    address = reverse("admin:journeys_journey_tests", args=[journey.pk])
+    for one in results:
+        if not one.passed:
+            yield Item("fails", one.name, one.why or _difference(one), [("See what differs", address)])
+    if results and all(one.passed for one in results):
+        said = f"{plural(len(results), 'test was', 'tests were')} played against the draft."
+        yield Item("well", "It passes its tests", said, [("See them", address)])
+
+
+def _difference(result: Result) -> str:
+    """What differs first."""
+    first, *more = [line for line in result.lines if line.mark != " "]
+    told = f"{'Missing' if first.mark == '-' else 'Not expected'}: {first.text}."
+    return f"{told} {plural(len(more), 'more difference')}." if more else told
 
 
 # ── What it is for ───────────────────────────────────────────────────────────────────────────────────────────────────

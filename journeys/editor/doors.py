@@ -8,7 +8,7 @@ from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path
 
 from foundation.admin import ReadOnlyAdmin
-from journeys.editor import choosing, launching, looking_back, saying, views
+from journeys.editor import choosing, launching, looking_back, proving, saying, steering, views
 from journeys.models import Journey
 
 _PAGES: dict[str, tuple[str, Callable[..., HttpResponse]]] = {
@@ -22,6 +22,8 @@ _PAGES: dict[str, tuple[str, Callable[..., HttpResponse]]] = {
     "versions": ("versions/", looking_back.versions),
     "check": ("check/", launching.check),
     "backtest": ("check/backtest/", launching.backtest),
+    "drive": ("drive/", steering.drive),
+    "tests": ("tests/", proving.tests),
     "panel": ("edit/panel/<path:name>/", views.panel),
 }
 

@@ -16,10 +16,12 @@ from foundation.admin import page_of
 from foundation.errors import Invalid, Refused
 from foundation.wording import plural
 from journeys import backtesting, following, pressure, publishing
-from journeys.editor import charts, checking, flow, revisions, words
+from journeys.editor import charts, checking, flow, problems, revisions, words
 from journeys.editor.shape import Document
 from journeys.following import Group
 from journeys.models import Journey, JourneyVersion
+from journeys.testing import gate, keeping
+from journeys.testing.gate import TestsFail
 
 DAYS = 14
 _WAYS = {
@@ -64,7 +66,8 @@ def check(request: HttpRequest, journey: Journey, site: AdminSite) -> HttpRespon
         alert = _publish(request, journey, document)
         if not alert:
             return HttpResponseRedirect(page_of(journey))
-    found = checking.items(journey, document, sees_people=request.user.has_perm("journeys.view_enrollment"))
+    results = [] if problems.find(document) else keeping.run(journey, document, now=now)
+    found = checking.items(journey, document, results, sees_people=request.user.has_perm("journeys.view_enrollment"))
     to_mend = sum(item.state == "mend" for item in found)
     draft = publishing.draft_of(journey)
     count, segments = checking.members(document)
@@ -76,6 +79,8 @@ def check(request: HttpRequest, journey: Journey, site: AdminSite) -> HttpRespon
         "base": reverse("admin:journeys_journey_edit", args=[journey.pk]),
         "items": found,
         "to_mend": to_mend,
+        "failing": sum(not one.passed for one in results),
+        "despite_tests": request.POST.get("despite_tests") == "1",
         "paragraph": flow.drawn(document).paragraph,
         "has_draft": draft is not None or journey.status == Journey.Status.STOPPED,
         "may_publish": request.user.has_perm("journeys.publish_journey"),
@@ -107,10 +112,15 @@ def _publish(request: HttpRequest, journey: Journey, document: Document) -> str:
             include_members=request.POST.get("include_members") == "1",
             plan=plan,
             reason=request.POST.get("reason", "").replace("\x00", "")[:1000],
+            despite_tests=request.POST.get("despite_tests") == "1",
             now=now,
         )
-    except Invalid:
+    except Invalid as invalid:
+        if [problem.path for problem in invalid.problems] == ["reason"]:
+            return "Say why it is published although a test fails."
         return "It is not published: something is to be mended first. See the list."
+    except TestsFail as failed:
+        return f"It is not published: {gate.said(failed.failed)}. Mend it, or say that it is meant, and why."
     except Refused as refusal:
         return str(refusal)
     messages.success(request, f"{journey.name} is published (version {version.number}): people enter it from now on.")

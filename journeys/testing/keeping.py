@@ -8,7 +8,7 @@ from django.db import transaction
 
 from foundation.errors import Conflict, Invalid
 from journeys.models import Journey
-from journeys.testing import running, scripts
+from journeys.testing import differing, running, scripts
 from journeys.testing.models import JourneyTest
 from journeys.testing.running import Result
 from staff import audit
@@ -57,7 +57,7 @@ def take(journey: Journey, rows: Sequence[Mapping[str, Any]], *, now: datetime) 
 
 def accept(test: JourneyTest, found: Mapping[str, Any], *, now: datetime) -> JourneyTest:
     """What was found is expected from now on, of what the test speaks of."""
-    expect = running.accepted(test.expect, found)
+    expect = differing.accepted(test.expect, found)
     return save(test.journey, test.name, script=test.script, expect=expect, now=now)
 
 

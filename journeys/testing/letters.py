@@ -26,7 +26,7 @@ def reader(*, agreed: bool) -> Reader:
         # What counts how much goes out is not asked: nothing of this does.
         judged = judging.judge(going, now, [rail for rail in judging.in_order() if not rail.uses_up])
         desk = Desk(now, [(one.message, one.profile) for one in going])
-        return {one.id: {**_read(desk, one), "verdict": _said(judged[one.id].verdict)} for one in going}
+        return {one.id: {**_read(desk, one), "verdict": _said(judged[one.id].verdict, one)} for one in going}
 
     return read
 
@@ -43,11 +43,14 @@ def _read(desk: Desk, one: Candidate) -> dict[str, str]:
     return {"subject": letter.subject, "html": letter.html, "text": letter.text, "address": letter.address}
 
 
-def _said(verdict: Verdict) -> tuple[str, str]:
-    """A tone, and a sentence."""
+def _said(verdict: Verdict, one: Candidate) -> tuple[str, str]:
+    """A tone, and a sentence; who is made up and has no name is not called by an id."""
+    unnamed = str(one.profile) if str(one.profile) == one.profile.external_id else ""
     match verdict:
         case Block(reason):
-            return "bad", f"It would be stopped: {reason}"
+            tone, said = "bad", f"It would be stopped: {reason}"
         case Defer(until, reason):
-            return "warn", f"It would wait until {exact(until)}: {reason}"
-    return "good", "It would go."
+            tone, said = "warn", f"It would wait until {exact(until)}: {reason}"
+        case _:
+            return "good", "It would go."
+    return tone, said.replace(unnamed, "This person") if unnamed else said

@@ -4,8 +4,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from difflib import SequenceMatcher
-from typing import Any, Literal
+from typing import Any
 from uuid import UUID
 
 from consent import preferences
@@ -13,7 +12,8 @@ from foundation.errors import Refused
 from journeys import simulating
 from journeys.models import EnrollmentState
 from journeys.simulating import Played
-from journeys.testing import lengths, scripts
+from journeys.testing import differing, lengths, scripts
+from journeys.testing.differing import Line
 from journeys.testing.models import JourneyTest
 from journeys.testing.scripts import Script
 from messaging.liquid import Unsayable
@@ -22,28 +22,6 @@ from messaging.rendering import Desk
 
 SECONDS = 20.0
 """How long all tests of a journey may take together; what was not played then counts as failed."""
-_STATES = {
-    scripts.KEPT_OUT: "They are kept out",
-    EnrollmentState.ACTIVE: "They are on the way",
-    EnrollmentState.COMPLETED: "They came to the end",
-    EnrollmentState.EXITED: "They left",
-    EnrollmentState.FAILED: "They are parked: a step failed",
-}
-
-
-Mark = Literal["+", "-", " "]
-MARKS: tuple[Mark, ...] = ("+", "-", " ")
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """`mark`: + for what came and was not expected, - for what was expected and did not come, else a space."""
-
-    mark: Mark
-    text: str
-
-    def __str__(self) -> str:
-        return f"{self.mark} {self.text}"
 
 
 @dataclass(frozen=True)
@@ -91,7 +69,7 @@ def run(
     if told.cut:
         return Result(name, False, why=told.cut)
     found = outcome(told, at)
-    lines = compared(expect, found)
+    lines = differing.compared(expect, found, document)
     return Result(name, all(line.mark == " " for line in lines), found, lines)
 
 
@@ -145,75 +123,3 @@ def subjects(messages: Sequence[Message], now: datetime) -> Mapping[UUID, Mappin
             subject = f"It cannot be made: {unsayable}"
         told[one.pk] = {"subject": subject}
     return told
-
-
-# ── How it differs ───────────────────────────────────────────────────────────────────────────────────────────────────
-def compared(expect: Mapping[str, Any], found: Mapping[str, Any]) -> list[Line]:
-    """Expected and found line by line, of what the expectation speaks of."""
-    lines: list[Line] = []
-    if "way" in expect:
-        lines += _differing([_said(one) for one in expect["way"]], [_said(one) for one in found["way"]])
-    if "messages" in expect:
-        alike = _as_asked(expect["messages"], found["messages"])
-        lines += _differing([_letter(one) for one in expect["messages"]], [_letter(one) for one in alike])
-    for name in ("state", "step", "goal"):
-        if name in expect:
-            lines += _differing([_end(name, expect[name])], [_end(name, found.get(name))])
-    return lines
-
-
-def accepted(expect: Mapping[str, Any], found: Mapping[str, Any]) -> dict[str, Any]:
-    """What was found, of what the expectation speaks of."""
-    alike = {name: found[name] for name in expect if name in found}
-    if "messages" in alike:
-        alike["messages"] = [dict(one) for one in _as_asked(expect["messages"], found["messages"])]
-    return alike or {"state": found["state"]}
-
-
-def _differing(expected: list[str], found: list[str]) -> list[Line]:
-    lines = []
-    for how, a, b, c, d in SequenceMatcher(None, expected, found, autojunk=False).get_opcodes():
-        if how == "equal":
-            lines += [Line(" ", text) for text in expected[a:b]]
-        else:
-            lines += [Line("-", text) for text in expected[a:b]] + [Line("+", text) for text in found[c:d]]
-    return lines
-
-
-def _as_asked(expected: Sequence[Mapping[str, Any]], found: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """The messages found, of each only what the expectation says of the message of its step."""
-    left = list(expected)
-    alike = []
-    for one in found:
-        asked = next((other for other in left if other["step"] == one["step"]), None)
-        if asked is None:
-            alike.append(one)
-        else:
-            left.remove(asked)
-            alike.append({name: value for name, value in one.items() if name in asked})
-    return alike
-
-
-def _said(place: str) -> str:
-    step, _, arm = place.partition("/")
-    return f"{step}, by the way {arm}" if arm else step
-
-
-def _letter(one: Mapping[str, Any]) -> str:
-    subject = f" “{one['subject']}”" if one.get("subject") else ""
-    after = f", {_when(one['after'])}" if "after" in one else ""
-    return f"Message{subject} of the step {one['step']}{after}"
-
-
-def _when(after: Mapping[str, Any]) -> str:
-    length = lengths.read(after, "after")
-    return f"{lengths.said(length)} after the beginning" if length else "at once"
-
-
-def _end(name: str, value: Any) -> str:
-    match name:
-        case "state":
-            return f"{_STATES[value]}"
-        case "step":
-            return f"They stand at {value}" if value else "They stand nowhere"
-    return "The goal is reached" if value else "The goal is not reached"

@@ -57,12 +57,12 @@ def test_what_differs_is_told_in_words(stage: Stage) -> None:
     told = result_of(stage, journey, EXPECT, acts=[{"does": "signed_up"}, {"wait": {"days": 1}}])
     assert not told.passed
     assert told.differences == [
-        "  hello",
-        "- pause",
-        "- way, by the way yes",
-        "- tips",
-        "  Message of the step hello, at once",
-        "- Message “Hi” of the step tips",
+        "  Send hello by email",
+        "- Wait for 2 days",
+        "- Go the first way that fits: Yes",
+        "- Send nudge by email",
+        "  A message (Send hello by email), at once",
+        "- The message “Hi” (Send nudge by email)",
         "- They came to the end",
         "+ They are on the way",
         "  The goal is not reached",
@@ -79,7 +79,7 @@ def test_a_message_that_went_is_not_undone_by_a_later_goal_and_one_of_the_same_m
     acts = [{"does": "signed_up"}, {"wait": {"days": 1}}, {"does": "paid"}, {"wait": {"days": 3}}]
     expect = {"messages": [{"step": "hello"}], "state": "exited", "goal": True}
     assert result_of(stage, journey, expect, acts=acts).differences[-3:] == [
-        "  Message of the step hello", "  They left", "  The goal is reached",
+        "  A message (Send hello by email)", "  They left", "  The goal is reached",
     ]  # fmt: skip
 
 
