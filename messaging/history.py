@@ -1,8 +1,9 @@
 """What people got: what caps and cooldowns count, held still while they do."""
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import groupby
+from operator import attrgetter, itemgetter
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -18,7 +19,7 @@ _sql = statements("messaging", "limits")
 class Sent(NamedTuple):
     """A message that we committed to send, or are about to (`name` is set for those)."""
 
-    id: UUID
+    id: str
     channel: str
     topic_id: int
     template_id: int
@@ -38,21 +39,24 @@ def tick_of(at: datetime) -> int:
 class History:
     """What each person (or company) got, by id; what a batch is about to send is added as it is decided."""
 
-    def __init__(self, rows: Iterable[tuple[Any, ...]] = ()) -> None:
-        """Of rows that begin with whose they are, the oldest first."""
-        self._sent: dict[UUID, list[Sent]] = defaultdict(list)
-        for whose, *sent in rows:
-            self._sent[whose].append(Sent(*sent))
+    def __init__(self, whose: Sequence[UUID] = (), rows: Iterable[tuple[Any, ...]] = ()) -> None:
+        """Of rows that begin with the place in `whose` of whose they are, each one's together, the oldest first."""
+        self._sent = {
+            whose[place - 1]: [Sent._make(row[1:]) for row in theirs] for place, theirs in groupby(rows, itemgetter(0))
+        }
 
-    def of(self, whose: UUID | None, but: UUID) -> list[Sent]:
+    def of(self, whose: UUID | None, but: Message) -> list[Sent]:
         """All of theirs but one, the oldest first."""
-        return [one for one in self._sent.get(whose, ()) if one.id != but] if whose else []
+        sent = self._sent.get(whose, []) if whose else []
+        if but.sending_at is None:
+            return sent  # it was never committed to, and so is not among them
+        return [one for one in sent if one.id != str(but.id)]
 
     def add(self, whose: UUID | None, message: Message, now: datetime) -> None:
         if whose:
             name = message.template.name
-            sent = Sent(message.id, message.channel, message.topic_id, message.template_id, tick_of(now), name)
-            self._sent[whose] = [*self.of(whose, message.id), sent]
+            sent = Sent(str(message.id), message.channel, message.topic_id, message.template_id, tick_of(now), name)
+            self._sent[whose] = [*self.of(whose, message), sent]
 
 
 def of_people(candidates: Sequence[Candidate], since: datetime) -> History:
@@ -67,9 +71,9 @@ def of_companies(candidates: Sequence[Candidate], since: datetime) -> History:
 
 
 def _of(ids: Iterable[UUID], seed: int, statement: str, since: datetime) -> History:
-    held = sorted(ids)
+    held = sorted(ids, key=attrgetter("int"))
     if not held:
         return History()
     _sql.rows("take_turns", {"ids": held, "seed": seed})
     # A statement of its own: it sees what was committed while we waited.
-    return History(_sql.rows(statement, {"ids": held, "since": since}))
+    return History(held, _sql.rows(statement, {"ids": held, "since": since}))

@@ -128,7 +128,7 @@ def by_rank(candidates: Sequence[Candidate]) -> list[Candidate]:
     return sorted(candidates, key=_rank)
 
 
-def _rank(one: Candidate) -> tuple[int, bool, float, datetime, UUID]:
+def _rank(one: Candidate) -> tuple[int, bool, float, datetime, int]:
     message = one.message
     stale = message.expires_at.timestamp() if message.expires_at else 0.0
-    return -message.priority, message.expires_at is None, stale, message.queued_at, message.id
+    return -message.priority, message.expires_at is None, stale, message.queued_at, message.id.int

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from email.policy import Compat32
 from email.utils import parseaddr
 from typing import Any
+from uuid import uuid4
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -35,6 +36,7 @@ from messaging.delivery import (
 from messaging.returns import verp
 from profiles.models import Profile
 
+_LINE = 75  # letters, with a colon and a space between, that are never folded
 _ENHANCED = re.compile(r"\b([245])\.(\d{1,3})\.(\d{1,3})\b")
 _NO_SUCH_ADDRESS = {"1.1", "1.2", "1.3", "1.6", "1.10", "2.1"}
 _UNKNOWN_USER = re.compile(
@@ -183,12 +185,19 @@ class _EmailLine(Line):
 
 
 class _Unfolded(Compat32):
-    """Leaves the address for unsubscribing on one line: not every reader unfolds it (RFC 8058 asks for it whole)."""
+    """Leaves the address for unsubscribing on one line: not every reader unfolds it (RFC 8058 asks for it whole).
+
+    What is short and plain is a line as it is: looking for where to fold it would take longer than all else.
+    """
 
     def fold_binary(self, name: str, value: str) -> bytes:
-        if name == "List-Unsubscribe":
+        plain = type(value) is str and len(name) + len(value) < _LINE and value.isascii() and value.isprintable()
+        if name == "List-Unsubscribe" or plain:
             return f"{name}: {value}{self.linesep}".encode("ascii")
         return super().fold_binary(name, value)
+
+
+_POLICY = _Unfolded()
 
 
 class _Mail(EmailMultiAlternatives):
@@ -200,7 +209,10 @@ class _Mail(EmailMultiAlternatives):
     def message(self, **_: Any) -> Any:
         if self._built is None:
             self._built = super().message()
-            self._built.policy = _Unfolded()
+            self._built.policy = _POLICY
+            if self._built.is_multipart():
+                # Else one is drawn, and all that is said is searched for it.
+                self._built.set_boundary(f"=_{uuid4().hex}")
         return self._built
 
 

@@ -1,7 +1,10 @@
 """Enough for now: at most so many messages in a rolling window, to a person or to all people of a company."""
 
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import lru_cache
+from operator import attrgetter
 from typing import NamedTuple
 from uuid import UUID
 
@@ -38,8 +41,9 @@ class Caps(Guardrail):
             return verdicts
         people, companies = _histories(capped, caps, now)
         going = judging.going_on(Caps, capped, now)
+        windows = [(cap, history.tick_of(now - timedelta(hours=cap.hours))) for cap in caps]
         for one in judging.by_rank(capped):
-            if full := _full(one, caps, people, companies, now):
+            if full := _full(one, windows, people, companies):
                 verdicts[one.id] = _deferral(one, full, now)
             elif one.id in going:
                 people.add(one.profile.id, one.message, now)
@@ -57,21 +61,24 @@ def _histories(capped: Sequence[Candidate], caps: Sequence[Cap], now: datetime) 
     return people, history.of_companies(capped, since[Cap.Counts.ACCOUNT]) if by_company else History()
 
 
-def _full(one: Candidate, caps: Sequence[Cap], people: History, companies: History, now: datetime) -> _Full | None:
-    """The cap that leaves no place for it; of several, the one that leaves a place last."""
+def _full(one: Candidate, windows: Sequence[tuple[Cap, int]], people: History, companies: History) -> _Full | None:
+    """The cap that leaves no place for it; of several, the one that leaves a place last. Each cap has its beginning."""
     found = []
-    for cap in caps:
+    for cap, since in windows:
         if (cap.channel and cap.channel != one.channel) or (cap.topic_id and cap.topic_id != one.topic.id):
             continue
         company = cap.counts == Cap.Counts.ACCOUNT
-        past = companies.of(one.profile.account_id, one.id) if company else people.of(one.profile.id, one.id)
-        window = timedelta(hours=cap.hours)
-        since = history.tick_of(now - window)
-        used = [sent for sent in past if sent.tick > since and _is_about(cap, sent)]
+        past = companies.of(one.profile.account_id, one.message) if company else people.of(one.profile.id, one.message)
+        used = past[bisect_right(past, since, key=_tick) :]
+        if cap.channel or cap.topic_id:
+            used = [sent for sent in used if _is_about(cap, sent)]
         most = cap.most if company else scaled(cap.most, one.preference)
         if len(used) >= most:
-            found.append(_Full(used[len(used) - most].at + window, cap, most, used))
+            found.append(_Full(used[len(used) - most].at + timedelta(hours=cap.hours), cap, most, used))
     return max(found, key=lambda full: (full.until, -full.cap.id), default=None)
+
+
+_tick = attrgetter("tick")
 
 
 def _is_about(cap: Cap, sent: Sent) -> bool:
@@ -89,10 +96,7 @@ def _deferral(one: Candidate, full: _Full, now: datetime) -> Defer:
     cap, won = full.cap, [sent for sent in full.used if sent.name]
     company = cap.counts == Cap.Counts.ACCOUNT and one.profile.account
     who = f"{one.profile.account}, the company of {one.profile}," if company else str(one.profile)
-    about = f" about {cap.topic.name}" if cap.topic else ""
-    by = f" by {label(cap.channel)}" if cap.channel else ""
-    window = limits.window(cap.hours)
-    what = f"{wording.plural(full.most, 'message')}{about}{by} in {window}"
+    what, window = _said(full.most, cap.topic.name if cap.topic else "", cap.channel, cap.hours)
     reason = f"{who} has had {what}, and that is the most."
     if won:
         names = " and ".join(dict.fromkeys(f"“{sent.name}”" for sent in won))
@@ -101,10 +105,18 @@ def _deferral(one: Candidate, full: _Full, now: datetime) -> Defer:
         "limit": full.most,
         "window": window,
         "counted": len(full.used),
-        "used": [str(sent.id) for sent in full.used[-20:]],
-        "lost_to": [str(sent.id) for sent in won],
+        "used": [sent.id for sent in full.used[-20:]],
+        "lost_to": [sent.id for sent in won],
         "until": full.until.isoformat(),
     }
     if not company and full.most != cap.most:
         evidence["intensity"] = one.preference.intensity
     return Defer(min(full.until, now + SOON) if won else full.until, reason, evidence)
+
+
+@lru_cache(maxsize=500)
+def _said(most: int, topic: str, channel: str, hours: int) -> tuple[str, str]:
+    """A cap in words, and its window: the same for most of a batch."""
+    window = limits.window(hours)
+    about, by = f" about {topic}" if topic else "", f" by {label(channel)}" if channel else ""
+    return f"{wording.plural(most, 'message')}{about}{by} in {window}", window

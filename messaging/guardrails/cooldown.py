@@ -36,7 +36,7 @@ class Cooldown(Guardrail):
 
 def _deferral(one: Candidate, set_to: Limits, past: History, now: datetime) -> Defer | None:
     """Until both cooldowns are over, with the one that ends last as the reason."""
-    sent = past.of(one.profile.id, one.id)
+    sent = past.of(one.profile.id, one.message)
     same_topic = [other for other in sent if other.topic_id == one.topic.id]
     same_template = [other for other in sent if other.template_id == one.message.template_id]
     topic, template = one.topic.name, one.message.template.name
@@ -53,8 +53,8 @@ def _deferral(one: Candidate, set_to: Limits, past: History, now: datetime) -> D
     lost = f" “{last.name}” went first." if last.name else ""
     evidence = {
         "window": limits.window(hours),
-        "used": [str(last.id)],
-        "lost_to": [str(last.id)] if last.name else [],
+        "used": [last.id],
+        "lost_to": [last.id] if last.name else [],
         "until": until.isoformat(),
     }
     reason = f"{one.profile} {what} {limits.window(hours)}.{lost}"
