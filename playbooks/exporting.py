@@ -10,13 +10,15 @@ from journeys.models import Journey, JourneyVersion
 from journeys.testing import keeping
 from messaging import dynamic
 from messaging.models import Template
+from messaging.snippets import inside
+from messaging.snippets.models import Snippet
 from playbooks.files import Playbook
 from segments import definitions, language
 from segments.models import Segment
 from staff.models import Team
 
 Need = tuple[str, str]
-"""A kind (journey, segment, template, topic, team) and a slug."""
+"""A kind (journey, segment, snippet, template, topic, team) and a slug."""
 
 _TOPIC = ("default", "transactional", "double_opt_in", "valid_months", "min_age")
 _SEGMENT = tuple(name for name in definitions.FIELDS if name not in ("owner", "position", "kind", "marketing"))
@@ -109,7 +111,19 @@ def _template(slug: str) -> Made | None:
     made |= {
         name: said for name, said in (("options", version.options), ("translations", version.said_in_others)) if said
     }
-    return made, [("topic", template.topic.slug), *(("segment", one) for one in sorted(dynamic.segments(version)))]
+    needs = [("topic", template.topic.slug), *(("segment", one) for one in sorted(dynamic.segments(version)))]
+    return made, [*needs, *(("snippet", one) for one in sorted(version.snippets))]
+
+
+def _snippet(slug: str) -> Made | None:
+    row = Snippet.objects.filter(slug=slug, archived=False).select_related("version").first()
+    if row is None or row.version is None:
+        return None
+    made: dict[str, Any] = {"slug": slug, "name": row.name, "blocks": row.version.blocks}
+    made |= {"translations": row.version.translations} if row.version.translations else {}
+    said = inside.of_version(row.version.number, row.version.blocks, row.version.translations)
+    named = {one for blocks in inside.written(said) for one in inside.named(blocks)}
+    return made, [("snippet", one) for one in sorted(named)]
 
 
 def _journey(slug: str) -> Made | None:
@@ -138,4 +152,11 @@ def _asked(value: Any) -> Iterator[Need]:
         yield from _asked(one)
 
 
-_MAKERS = {"team": _team, "topic": _topic, "segment": _segment, "template": _template, "journey": _journey}
+_MAKERS = {
+    "team": _team,
+    "topic": _topic,
+    "segment": _segment,
+    "snippet": _snippet,
+    "template": _template,
+    "journey": _journey,
+}

@@ -1,4 +1,4 @@
-"""Playbooks as files: teams, topics, segments, templates and journeys that belong together, in YAML."""
+"""Playbooks as files: teams, topics, segments, snippets, templates and journeys that belong together, in YAML."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +10,7 @@ from foundation.errors import Invalid
 from journeys.testing import keeping
 
 _LIBRARY = Path(__file__).parent / "library"
-PARTS = ("teams", "topics", "segments", "templates", "journeys")
+PARTS = ("teams", "topics", "segments", "snippets", "templates", "journeys")
 """What a playbook holds, what is rested on before what rests on it."""
 
 
@@ -24,6 +24,7 @@ class Playbook:
     teams: list[dict[str, Any]] = field(default_factory=list)
     topics: list[dict[str, Any]] = field(default_factory=list)
     segments: list[dict[str, Any]] = field(default_factory=list)
+    snippets: list[dict[str, Any]] = field(default_factory=list)
     templates: list[dict[str, Any]] = field(default_factory=list)
     journeys: list[dict[str, Any]] = field(default_factory=list)
 

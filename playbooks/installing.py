@@ -9,6 +9,7 @@ from foundation.errors import Invalid, Problem
 from journeys import publishing
 from journeys.testing import keeping
 from messaging import templates
+from messaging.snippets import saving as snippets
 from playbooks.files import Playbook
 from segments import definitions
 from staff import teams
@@ -37,6 +38,9 @@ def install(playbook: Playbook, *, now: datetime, publish: bool = True, despite_
         for row in playbook.segments:
             with _at(playbook, "segments", row["slug"]):
                 definitions.save(**{"status": "live", **row}, reason=reason, now=now)
+        for row in playbook.snippets:
+            with _at(playbook, "snippets", row["slug"]):
+                snippets.save(**row, reason=reason, now=now)
         for row in playbook.templates:
             with _at(playbook, "templates", row["slug"]):
                 templates.save(**row, reason=reason, now=now)

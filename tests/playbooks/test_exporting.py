@@ -14,6 +14,7 @@ from foundation.errors import Invalid
 from journeys import publishing
 from journeys.models import Journey
 from messaging import templates
+from messaging.snippets import saving as snippets
 from playbooks import comparing, exporting, files, installing
 from segments import definitions
 from staff import teams
@@ -52,7 +53,13 @@ def house(now: datetime) -> None:
     eager = {"all": [{"kind": "segment", "slug": "pros"}, {"kind": "event", "name": "feature_used"}]}
     definitions.save("eager", name="Eager", definition=eager, needs="To be heard.", status="live", now=now)
     definitions.save("others", name="Others", definition={"all": []}, status="live", now=now)
-    blocks = [{"kind": "text", "text": "Hello", "when": {"kind": "segment", "slug": "pros"}}]
+    snippets.save("inner", name="Inner", blocks=[{"kind": "text", "text": "Ada"}], now=now)
+    snippets.save("signed", name="Signed", blocks=[{"kind": "snippet", "slug": "inner"}], now=now)
+    snippets.save("unused", name="Unused", blocks=[{"kind": "divider"}], now=now)
+    blocks = [
+        {"kind": "text", "text": "Hello", "when": {"kind": "segment", "slug": "pros"}},
+        {"kind": "snippet", "slug": "signed"},
+    ]
     said = {"de": {"subject": "Willkommen", "blocks": [{"kind": "text", "text": "Hallo"}]}}
     templates.save("welcome", name="Welcome", channel="email", topic="news", subject="Welcome", blocks=blocks, translations=said, now=now)  # fmt: skip # noqa: E501
     publishing.save("later", name="Later", document=LATER, now=now)
@@ -67,6 +74,7 @@ def test_a_journey_goes_with_all_it_needs_and_nothing_else(house: None) -> None:
         "teams": ["success"],
         "topics": ["tips", "news"] if book.topics[0]["slug"] == "tips" else ["news", "tips"],
         "segments": ["pros", "eager"],
+        "snippets": ["inner", "signed"],
         "templates": ["welcome"],
         "journeys": ["later", "onboarding"],
     }
