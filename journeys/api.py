@@ -17,7 +17,7 @@ from rest_framework.response import Response
 from foundation import wording
 from foundation.errors import Conflict, Invalid
 from foundation.rest import Fields, JSONObject, Moment, Text
-from journeys import backtesting, explaining, following, publishing, simulating, starting, work
+from journeys import backtesting, explaining, following, publishing, resuming, simulating, starting, work
 from journeys.api_people import OfPeople
 from journeys.api_playing import BacktestFields, FoundFields, PlayedFields, SimulateFields, shown
 from journeys.api_tests import OfTests
@@ -96,9 +96,9 @@ class PauseFields(ReasonFields):
 
 class ResumeFields(ReasonFields):
     how = serializers.ChoiceField(
-        publishing.HOW,
+        resuming.HOW,
         required=False,
-        default=publishing.CATCH_UP,
+        default=resuming.CATCH_UP,
         help_text="Late ones go on at a ramp, waits stood still, or what was missed is left out.",
     )
     shift = serializers.BooleanField(required=False, default=False, help_text="The same as how=shift.")

@@ -13,7 +13,7 @@ from django.db import transaction
 from foundation.errors import Conflict, Invalid, Problem
 from foundation.sql import statements
 from foundation.wording import plural
-from journeys import documents, skipping, telling
+from journeys import documents, resuming, skipping, telling
 from journeys import program as programs
 from journeys.answers import Answer, WaitFor, WaitUntil
 from journeys.fields import shown
@@ -221,7 +221,9 @@ def carry_on(now: datetime) -> int:
     journey = under_way.select_for_update(skip_locked=True, no_key=True).first()
     if journey is None:
         return 0
-    done = skipping.carry(journey, now) if "skip" in (journey.carrying or {}) else carry(journey, now)
+    plan = journey.carrying or {}
+    way = resuming.carry if "resume" in plan else skipping.carry if "skip" in plan else carry
+    done = way(journey, now)
     journey.save(update_fields=["carrying"])
     return done or int(journey.carrying is None)
 

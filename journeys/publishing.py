@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.db import transaction
@@ -13,15 +13,16 @@ from foundation.errors import Conflict, Invalid, Problem
 from foundation.sql import statements
 from foundation.wake import wake
 from foundation.wording import plural
-from journeys import documents, following, kinds, pausing, rounds, skipping
+from journeys import documents, following, kinds, pausing, resuming, rounds
 from journeys import program as programs
 from journeys.models import Enrollment, EnrollmentState, Journey, JourneyVersion
+from journeys.resuming import CATCH_UP, HOW, SHIFT
 from journeys.testing import gate
 from journeys.testing.running import Result
 from segments.models import Membership
 from staff import actors, audit
 
-_sql, _pauses = statements("journeys", "publishing"), statements("journeys", "pausing")
+_sql = statements("journeys", "publishing")
 _SLUG = re.compile(r"[a-z0-9]+(?:[-_][a-z0-9]+)*\Z")
 
 
@@ -331,11 +332,6 @@ def pause(slug: str, *, queue: bool = False, reason: str = "", by_itself: bool =
     return journey
 
 
-CATCH_UP, SHIFT, SKIP = "catch_up", "shift", "skip"
-HOW = (CATCH_UP, SHIFT, SKIP)
-"""The ways to resume."""
-
-
 def resume(slug: str, *, how: str = CATCH_UP, shift: bool = False, reason: str = "", now: datetime) -> Journey:
     """Goes on after a pause. Who came meanwhile enters at a ramp, if entries were queued.
 
@@ -355,24 +351,11 @@ def resume(slug: str, *, how: str = CATCH_UP, shift: bool = False, reason: str =
         length = now - (journey.paused_at or now)
         journey.status, journey.paused_at = Journey.Status.LIVE, None
         journey.paused_because, journey.watched_since = "", now
-        _resumed(journey, how, length, now)
-        pausing.let_in(journey, now, ramp=following.RAMP)
+        resuming.begin(journey, how, length, now, ramp=following.RAMP)
         journey.save(update_fields=["status", "paused_at", "paused_because", "watched_since", "carrying"])
         audit.record("resume", "journey", slug, f"Resumed the journey {journey.name}.", reason=reason, how=how)
         wake("journeys.advance")
     return journey
-
-
-def _resumed(journey: Journey, how: str, length: timedelta, now: datetime) -> None:
-    params = {"journey": journey.pk, "now": now, "ramp": following.RAMP}
-    if how == SHIFT:
-        _pauses.run("shift", {"journey": journey.pk, "length": length})
-        _pauses.run("ask", params)
-    elif how == SKIP:
-        _pauses.run("ask", params)
-        skipping.begin(journey, now, ramp=following.RAMP)
-    else:
-        _pauses.run("catch_up", params)
 
 
 def stop(slug: str, *, reason: str = "", now: datetime) -> Journey:

@@ -16,7 +16,7 @@ from unfold.decorators import display
 from foundation import wording
 from foundation.admin import ReadOnlyAdmin, Serve, list_of, page_of
 from foundation.pages import Entry, Facts, Flow, Head, Number, Numbers, Part, Story, Table, Verb, fragment
-from journeys import documents, numbers, publishing, telling
+from journeys import documents, numbers, publishing, resuming, telling
 from journeys.admin import finding, living
 from journeys.editor.doors import Drawn
 from journeys.models import Enrollment, EnrollmentState, Journey, JourneyVersion, Refusal, Transition
@@ -112,6 +112,7 @@ class JourneyAdmin(Drawn):
         since = f" Paused {wording.ago(row.paused_at)}." if row.paused_at else ""
         if row.paused_because:
             since = f" It paused itself {wording.ago(row.paused_at or wording.now())}: {row.paused_because}"
+        since += f" {resuming.said(row)}".rstrip()
         entered = numbers.totals([row.pk])[row.pk].entered
         lead = f"{row.description} {wording.plural(entered, 'person has', 'people have')} taken part.{since}"
         return Head(row.name, lead.strip(), [self.status_(row)])

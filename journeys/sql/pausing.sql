@@ -33,6 +33,75 @@ UPDATE journeys_enrollment e
 SET due_at = %(now)s::timestamptz + interval '1 second' + make_interval(mins => ((late.place - 1) / %(ramp)s)::int)
 FROM late WHERE late.id = e.id;
 
+-- name: on_the_way
+-- How many are on the way.
+SELECT count(*) FROM journeys_enrollment WHERE journey_id = %(journey)s AND state = 'active';
+
+-- name: late_batch
+-- Lets some of those who became due during the pause go on, the longest overdue first, at the ramp; how many.
+WITH held AS (
+    SELECT id, due_at FROM journeys_enrollment
+    -- Whoever was taken is due then, or later.
+    WHERE journey_id = %(journey)s AND state = 'active' AND due_at < %(resumed)s
+    -- Whom somebody else has in hand is not waited for: they stay due, and go on without the ramp.
+    ORDER BY due_at, id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+), late AS (
+    SELECT id, row_number() OVER (ORDER BY due_at, id) + %(late)s - 1 AS place FROM held
+), done AS (
+    UPDATE journeys_enrollment e
+    SET due_at = %(resumed)s::timestamptz + make_interval(mins => (late.place / %(ramp)s)::int)
+    FROM late WHERE late.id = e.id
+)
+SELECT count(*), NULL::uuid FROM held;
+
+-- name: shift_batch
+-- Puts off the times of some, behind one by id, by the length of the pause; how many, and the last of them. Who came to
+-- their step since is left as they are.
+WITH held AS (
+    SELECT id FROM journeys_enrollment
+    WHERE journey_id = %(journey)s AND state = 'active' AND step_entered_at <= %(resumed)s
+      AND (%(after)s::uuid IS NULL OR id > %(after)s::uuid)
+    ORDER BY id LIMIT %(limit)s FOR UPDATE
+), done AS (
+    UPDATE journeys_enrollment e
+    SET due_at = e.due_at + %(length)s, step_entered_at = e.step_entered_at + %(length)s
+    FROM held WHERE e.id = held.id
+)
+SELECT count(*), (SELECT id FROM held ORDER BY id DESC LIMIT 1) FROM held;
+
+-- name: ask_batch
+-- Asks some of those who await something, and are not due yet, what they missed, at the ramp; as above.
+WITH held AS (
+    SELECT id, due_at FROM journeys_enrollment
+    WHERE journey_id = %(journey)s AND state = 'active' AND awaits <> '{}' AND due_at > %(resumed)s
+      AND step_entered_at <= %(resumed)s AND (%(after)s::uuid IS NULL OR id > %(after)s::uuid)
+    ORDER BY id LIMIT %(limit)s FOR UPDATE
+), late AS (
+    SELECT id, row_number() OVER (ORDER BY due_at, id) + %(late)s - 1 AS place FROM held
+), done AS (
+    UPDATE journeys_enrollment e
+    -- Nobody later than they are due by themselves.
+    SET due_at = least(
+        e.due_at, %(resumed)s::timestamptz + interval '1 second' + make_interval(mins => (late.place / %(ramp)s)::int)
+    )
+    FROM late WHERE late.id = e.id
+)
+SELECT count(*), (SELECT id FROM held ORDER BY id DESC LIMIT 1) FROM held;
+
+-- name: let_in_batch
+-- Says of some of those who came meanwhile when they enter: as they came, at the ramp; how many.
+WITH queued AS (
+    SELECT id, at FROM journeys_queuedentry WHERE journey_id = %(journey)s AND due_at IS NULL
+    ORDER BY at, id LIMIT %(limit)s
+), late AS (
+    SELECT id, row_number() OVER (ORDER BY at, id) + %(late)s - 1 AS place FROM queued
+), done AS (
+    UPDATE journeys_queuedentry q
+    SET due_at = %(resumed)s::timestamptz + make_interval(mins => (late.place / %(ramp)s)::int)
+    FROM late WHERE late.id = q.id
+)
+SELECT count(*), NULL::uuid FROM queued;
+
 -- name: missed
 -- Some of those who became due before the journey was resumed; whom somebody else has in hand is found next time.
 SELECT e.id, e.journey_id, e.version_id, e.profile_id, e.step, e.state, e.due_at, e.awaits, e.entered_at,

@@ -8,7 +8,7 @@ import pytest
 
 from foundation import registry
 from foundation.errors import Conflict, Invalid
-from journeys import audit, calling, following, publishing, skipping, starting
+from journeys import audit, calling, following, publishing, resuming, skipping, starting
 from journeys.models import Enrollment, Journey, QueuedEntry, Refusal, Task, Transition
 from messaging.models import Message
 from profiles import ingest
@@ -43,8 +43,15 @@ def sent(person: Profile) -> list[tuple[str, datetime]]:
     return list(Message.objects.filter(profile=person).order_by("queued_at", "step").values_list("step", "queued_at"))
 
 
-@pytest.mark.parametrize("how", publishing.HOW)
-def test_each_way_to_go_on_is_what_a_plain_account_of_it_says(stage: Stage, person: People, how: str) -> None:
+@pytest.mark.parametrize("many", [False, True])
+@pytest.mark.parametrize("how", resuming.HOW)
+def test_each_way_to_go_on_is_what_a_plain_account_of_it_says(
+    stage: Stage, person: People, monkeypatch: pytest.MonkeyPatch, how: str, many: bool
+) -> None:
+    if many:  # they go on batch by batch
+        monkeypatch.setattr(resuming, "AT_ONCE", 0)
+        monkeypatch.setattr(resuming, "BATCH", 2)
+        monkeypatch.setattr(skipping, "BATCH", 2)
     chance = random.Random(how)
     first, *rest = HOURS
     steps = [send(first), *(one for step in rest for one in (wait(f"w{step}", hours=HOURS[step]), send(step)))]
@@ -72,7 +79,7 @@ def test_whose_date_changes_during_the_pause_waits_for_the_new_one_whichever_way
     """Hours: paused from 9 to 20, changed at 12. A moment that has come by then is as late as the pause made it."""
     date = {"key": "date", "kind": "wait", "until_date": {"attribute": "renews_at"}}
     changes = [(30, 15), (30, 10), (30, 25), (15, 30), (15, 18), (30, 30)]
-    expected = {
+    expected: dict[str, list[int | None]] = {
         "catch_up": [20, 20, 25, 30, 20, 30],
         "shift": [20, 20, 25, 30, 20, 41],  # what did not change stood still with the rest
         "skip": [None, None, 25, 30, None, 30],
@@ -85,7 +92,7 @@ def test_whose_date_changes_during_the_pause_waits_for_the_new_one_whichever_way
                 "traits": {"renews_at": (began + timedelta(hours=hour)).isoformat()}}  # fmt: skip
         assert not ingest.take([call], source="test", trust=Trust.SERVER, now=stage.now, sent_at=stage.now).rejected
 
-    for how in publishing.HOW:
+    for how in resuming.HOW:
         stage.journey(date, send("hello"), slug=how, trigger={"kind": "event", "name": how})
         people[how] = [person(f"{how} {n}") for n in range(len(changes))]
         for one, (before, _) in zip(people[how], changes, strict=True):
@@ -93,17 +100,17 @@ def test_whose_date_changes_during_the_pause_waits_for_the_new_one_whichever_way
             stage.does(one, how)
     for hour in range(43):
         stage.now = began + timedelta(hours=hour)
-        for how in publishing.HOW:
+        for how in resuming.HOW:
             if hour == 20:
                 publishing.resume(how, how=how, now=stage.now)
             for one, (before, after) in zip(people[how], changes, strict=True):
                 if hour == 12 and before != after:
                     renews(one, after)
         stage.rest()
-        for how in publishing.HOW:
+        for how in resuming.HOW:
             if hour == 9:
                 publishing.pause(how, now=stage.now)
-    for how in publishing.HOW:
+    for how in resuming.HOW:
         hours = [[(at - began) / timedelta(hours=1) for _, at in sent(one)] for one in people[how]]
         assert hours == [[] if hour is None else [hour] for hour in expected[how]], how
     assert audit.breaches(stage.now) == []
@@ -162,6 +169,44 @@ def test_many_skip_batch_by_batch_and_nobody_is_moved_on_meanwhile(
     assert set(Enrollment.objects.values_list("step", flat=True)) == {"rest"}
     assert not Message.objects.exists()
     assert audit.breaches(stage.now) == []
+
+
+def test_many_are_not_looked_at_where_staff_wait_and_the_page_says_how_far_it_is(
+    stage: Stage, person: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resuming, "AT_ONCE", 2)
+    monkeypatch.setattr(resuming, "BATCH", 2)
+    monkeypatch.setattr(following, "RAMP", 2)
+    journey = stage.journey(wait("first", hours=1), wait("rest", days=5))
+    for n in range(5):
+        stage.does(person(f"p{n}"), "signed_up")
+    stage.rest()
+    publishing.pause("onboarding", queue=True, now=stage.now)
+    stage.now += timedelta(minutes=30)
+    for n in range(5):
+        stage.does(person(f"late {n}"), "signed_up")
+    stage.rest()
+    stage.now += timedelta(hours=1)
+    publishing.resume("onboarding", now=stage.now)
+    journey.refresh_from_db()
+    assert resuming.said(journey) == (
+        "It is being resumed: 0 of 5 people have been looked at. Until that is done, nobody goes on."
+    )
+    stage.journey(wait("first", hours=1), wait("rest", days=5), priority=1, publish=False)
+    with pytest.raises(Conflict, match="still being carried out"):
+        publishing.publish("onboarding", now=stage.now)
+    assert following.carry_on(stage.now) == 2
+    journey.refresh_from_db()
+    assert "2 of 5 people" in resuming.said(journey)
+    stage.rest()
+    journey.refresh_from_db()
+    assert (journey.carrying, resuming.said(journey)) == (None, "")
+    resumed = stage.now
+    for minutes in (0, 1, 2):
+        assert Enrollment.objects.filter(step="rest").count() == min(5, 2 + 2 * minutes)
+        assert Enrollment.objects.count() == 5 + min(5, 2 + 2 * minutes)
+        stage.go_on(minutes=1)
+    assert stage.now > resumed and audit.breaches(stage.now) == []
 
 
 def test_whoever_did_meanwhile_what_was_awaited_goes_on_whichever_way_it_is_resumed(
