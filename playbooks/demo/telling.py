@@ -31,7 +31,6 @@ from segments import sweep
 T = TypeVar("T")
 Say = Callable[[str], None]
 
-LIVED = timedelta(days=14)  # what is replayed as if it arrived live
 _BATCH = 400  # calls in a batch; about 90,000 of the 500,000 bytes that one may have
 _SENDING = 20.0  # seconds that handing over may take: more than a mail server is given
 _PATIENCE = 180.0  # seconds in which something must have been done, or the house is stuck
@@ -44,11 +43,12 @@ _WORDING = "Yes, write to me about news and offers. (Sample data: this consent w
 class Demo:
     """One telling, through `door`; `say` gets a sentence for each thing done.
 
-    `step` is how far the clock moves at a time: Cairn comes to rest at each.
+    The last `lived` of it are replayed as if they arrived live, and what is before is sent as history. `step` is how
+    far the clock moves at a time: Cairn comes to rest at each.
     """
 
-    def __init__(self, door: Door, memory: Memory, say: Say, step: timedelta) -> None:
-        self.door, self.memory, self.say, self.step = door, memory, say, step
+    def __init__(self, door: Door, memory: Memory, say: Say, lived: timedelta, step: timedelta) -> None:
+        self.door, self.memory, self.say, self.lived, self.step = door, memory, say, lived, step
 
     def tell(self) -> None:
         """All of it, or what is left of it."""
@@ -64,10 +64,10 @@ class Demo:
 
     # ── The clock ────────────────────────────────────────────────────────────────────────────────────────────────────
     def _begin(self) -> None:
-        """Fixes by how much times are moved, and sets the clock to two weeks ago."""
+        """Fixes by how much times are moved, and sets the clock to where the living begins."""
         if not self.memory.begins:
             today = persistently(clock.wall)
-            begins = today.replace(hour=0, minute=0, second=0, microsecond=0) - LIVED
+            begins = today.replace(hour=0, minute=0, second=0, microsecond=0) - self.lived
             self.memory.music_days = behaviour.days_to_move(behaviour.MUSIC_LAST, today).days
             self.memory.web_days = behaviour.days_to_move(behaviour.WEB_LAST, today).days
             self.memory.begins = self.memory.told_until = begins.isoformat()
@@ -151,7 +151,7 @@ class Demo:
             version="demo",
         )
 
-    # ── Two weeks, lived ─────────────────────────────────────────────────────────────────────────────────────────────
+    # ── The last days, lived ──────────────────────────────────────────────────────────────────────────────────────────
     def _live(self) -> None:
         """Moves the clock a step, posts what happened in it, and lets the workers come to rest; again until now."""
         recent = sorted(
@@ -160,8 +160,8 @@ class Demo:
         started, posted, now = time.monotonic(), 0, persistently(clock.wall)
         while self.told_until < now:
             posted += self._move(recent, min(self.told_until + self.step, now))
-        took = time.monotonic() - started
-        self.say(f"Lived through the last {LIVED.days} days: {posted:,} calls as they happened, in {took:.1f} s.")
+        took, days = time.monotonic() - started, (now - self.begins).days
+        self.say(f"Lived through the last {days} days: {posted:,} calls as they happened, in {took:.1f} s.")
 
     def _move(self, recent: list[behaviour.Call], until: datetime) -> int:
         due = [call for call in recent if self.told_until < behaviour.at_of(call) <= until]

@@ -41,12 +41,17 @@ class Command(BaseCommand):
         parser.add_argument(
             "--share", type=int, default=100, metavar="PERCENT", help="tell of this share of the people"
         )
-        parser.add_argument("--step", type=int, default=6, metavar="HOURS", help="how far the clock moves at a time")
+        parser.add_argument(
+            "--days", type=int, default=14, metavar="DAYS", help="live through so many; all before is sent as the past"
+        )
+        parser.add_argument("--step", type=int, default=12, metavar="HOURS", help="how far the clock moves at a time")
 
     def handle(self, *args: Any, **options: Any) -> None:
         _under_a_manual_clock()
         if not 1 <= options["share"] <= 100:
             raise CommandError(f"--share is {options['share']}; give a whole number from 1 to 100.")
+        if not 1 <= options["days"] <= 60:
+            raise CommandError(f"--days is {options['days']}; give a whole number of days from 1 to 60.")
         if not 1 <= options["step"] <= 24:
             raise CommandError(f"--step is {options['step']}; give a whole number of hours from 1 to 24.")
         once = options["once"] or os.environ.get("ONCE", "") not in ("", "0")
@@ -56,7 +61,7 @@ class Command(BaseCommand):
         try:
             self._say(f"Started Cairn in {_await_ready(cairn):.1f} s; its log is {_log()}.")
             with actors.acting_as("command:demo"):
-                self._tell(options["share"], timedelta(hours=options["step"]))
+                self._tell(options["share"], timedelta(days=options["days"]), timedelta(hours=options["step"]))
             if not once:
                 self._serve(cairn)
         except _Ended:
@@ -67,13 +72,13 @@ class Command(BaseCommand):
             _ignore_signals()
             children.stop(cairn, signal.SIGTERM, 15)
 
-    def _tell(self, share: int, step: timedelta) -> None:
+    def _tell(self, share: int, lived: timedelta, step: timedelta) -> None:
         began = time.monotonic()
         credentials = telling.persistently(_credentials)
         door = Door(f"http://127.0.0.1:{settings.PORT}", credentials["write_key"])
         memory = Memory.at(home.home() / "demo.json")
         memory.share = memory.share if memory.begins else share
-        telling.Demo(door, memory, self._say, step).tell()
+        telling.Demo(door, memory, self._say, lived, step).tell()
         self._say("")
         folder = Path(settings.EMAIL_FILE_PATH) if settings.EMAIL_FILE_PATH else None
         for line in telling.persistently(lambda: list(ending.lines(memory.share, folder))):

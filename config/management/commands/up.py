@@ -123,19 +123,21 @@ class Command(BaseCommand):
                 if not told:
                     self._tell("Waiting for the database.")
                 told = True
-                time.sleep(1)
+                time.sleep(0.3)
             else:
                 return
 
     def _await_migrations(self) -> None:
         """Somebody else migrates: whoever has DATABASE_OWNER_URL."""
-        until = time.monotonic() + _TO_START
+        until, told = time.monotonic() + _TO_START, ""
         while awaited := migrating.what_is_awaited(connection):
             if time.monotonic() > until:
                 raise CommandError(f"Still {awaited}: run `manage.py migrate` with DATABASE_OWNER_URL set.")
-            self._tell(f"Waiting: {awaited}.")
+            if awaited != told:
+                self._tell(f"Waiting: {awaited}.")
+            told = awaited
             connection.close()
-            time.sleep(2)
+            time.sleep(0.5)
 
     # ── While it runs, and its end ───────────────────────────────────────────────────────────────────────────────────
 
@@ -150,7 +152,8 @@ class Command(BaseCommand):
             asked = time.monotonic()
             ready, missing = _ask_readyz()
             if ready:
-                self._tell(f"Cairn is ready at {settings.ADMIN_URL or settings.BASE_URL} ({time.monotonic() - self._began:.1f} s).")
+                took = time.monotonic() - self._began
+                self._tell(f"Cairn is ready at {settings.ADMIN_URL or settings.BASE_URL} ({took:.1f} s).")
             elif time.monotonic() - told > 10:
                 told = time.monotonic()
                 self._tell(f"Not ready yet. {missing}")
@@ -158,9 +161,7 @@ class Command(BaseCommand):
     def _end_all(self, share: ExitStack) -> None:
         self._tell("Ending.")
         end, latest = self._supervisor.end, time.monotonic() + _TO_END
-        end(["web", "maintenance"], signal.SIGTERM, 2)
-        end(["beat"], signal.SIGTERM, 1)
-        end(["worker"], signal.SIGTERM, 2.5)
+        end(PARTS, signal.SIGTERM, 4)  # together: what one leaves undone, the next start finds
         end(["broker"], signal.SIGTERM, 1)
         share.close()  # the keeper ends the server when nobody else has a share in it
         end(["database"], None, max(1, latest - time.monotonic()))
