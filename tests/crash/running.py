@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import urllib.error
@@ -24,6 +25,11 @@ def environment(folder: Path, **more: str) -> dict[str, str]:
     """Ours without what tests are run with, and a home in `folder`."""
     plain = {name: value for name, value in os.environ.items() if not name.startswith(_NOT_ITS)}
     return {**plain, "CAIRN_HOME": str(folder), "PYTHONUNBUFFERED": "1", **more}
+
+
+def new_home() -> Path:
+    """An empty home. Its path is short, as those of sockets must be; it goes with the run."""
+    return Path(tempfile.mkdtemp(prefix="up-", dir=os.environ["CAIRN_TEST_HOME"]))
 
 
 def free_port() -> int:
@@ -76,6 +82,16 @@ def descendants(pid: int) -> list[Process]:
         found += level
         parents = {process.pid for process in level}
     return found
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How one ended that was asked to: the exit code, the seconds it took, who outlived it, and all that it said."""
+
+    code: int
+    took: float
+    left: list[Process]
+    said: str
 
 
 class Up:
@@ -142,6 +158,14 @@ class Up:
         code = self.process.wait(15)
         self._reader.join(5)
         return code
+
+    def asked_to_end(self, how: signal.Signals) -> Ended:
+        """Asks one that is ready to end, and looks at what is left of it."""
+        eventually(lambda: any("Cairn is ready at" in line for line in self.lines), 5, "it says that it is ready")
+        family, began = self.family(), time.monotonic()
+        code = self.end(how)
+        took = time.monotonic() - began
+        return Ended(code, took, [process for process in family if process.lives()], "\n".join(self.lines))
 
     def make_sure_it_is_gone(self) -> None:
         """Whatever a failing test left: ends it, and it alone."""

@@ -15,17 +15,9 @@ import pytest
 from config.embedded import home
 from tests.crash.running import Up
 
+pytestmark = [pytest.mark.crash, pytest.mark.xdist_group("up")]
+
 CALLS = {"batch": [{"type": "track", "event": "e", "userId": "u"}]}
-
-
-@pytest.fixture(scope="module")
-def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
-    running = Up(tmp_path_factory.mktemp("home"))
-    try:
-        running.await_ready()
-        yield running
-    finally:
-        running.make_sure_it_is_gone()
 
 
 @pytest.fixture(scope="module")

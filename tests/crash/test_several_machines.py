@@ -9,7 +9,7 @@ from urllib.parse import quote
 import pytest
 
 from config.embedded import broker, children, postgres
-from tests.crash.running import Up, eventually
+from tests.crash.running import Up, eventually, new_home
 
 pytestmark = [pytest.mark.crash, pytest.mark.xdist_group("up")]
 
@@ -25,8 +25,8 @@ class Servers:
 
 
 @pytest.fixture(scope="module")
-def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
-    folder = tmp_path_factory.mktemp("srv")
+def servers() -> Iterator[Servers]:
+    folder = new_home()
     sockets = folder / "run"
     sockets.mkdir(mode=0o700)
     database = postgres.Server(folder / "data", sockets, fsync="off")
@@ -52,13 +52,11 @@ def _says(up: Up, words: str, patience: float = 60) -> None:
     eventually(lambda: any(words in line for line in up.lines), patience, f"{words!r} in {up.lines}")
 
 
-def test_parts_on_their_own_machines_work_as_one(servers: Servers, tmp_path: Path) -> None:
+def test_parts_on_their_own_machines_work_as_one(servers: Servers) -> None:
     running: list[Up] = []
 
     def up(part: str, env: dict[str, str]) -> Up:
-        home = tmp_path / part.replace(",", "-")
-        home.mkdir()
-        running.append(Up(home, "--only", part, **env))
+        running.append(Up(new_home(), "--only", part, **env))
         return running[-1]
 
     try:
@@ -78,30 +76,29 @@ def test_parts_on_their_own_machines_work_as_one(servers: Servers, tmp_path: Pat
             one.make_sure_it_is_gone()
 
 
-@pytest.mark.parametrize(
-    ("words", "given", "sentence"),
-    [
-        (["--only", "web,cook"], "app", "There is no part 'cook': choose of web, worker, beat, maintenance."),
-        (["--only", ","], "app", "--only names no part"),
-        (["--only", "maintenance"], "app", "The part maintenance needs DATABASE_OWNER_URL"),
-        (["--only", "web"], "", "--only is for real servers"),
-    ],
-)
-def test_what_cannot_run_is_refused_in_words(
-    servers: Servers, tmp_path: Path, words: list[str], given: str, sentence: str
-) -> None:
-    refused = Up(tmp_path, *words, **(servers.app if given else {}))
-    assert refused.process.wait(60) == 1
-    _says(refused, sentence, 5)
-    assert not any("Traceback" in line for line in refused.lines)
+_REFUSED = [
+    (["--only", "web,cook"], True, "There is no part 'cook': choose of web, worker, beat, maintenance."),
+    (["--only", ","], True, "--only names no part"),
+    (["--only", "maintenance"], True, "The part maintenance needs DATABASE_OWNER_URL"),
+    (["--only", "web"], False, "--only is for real servers"),
+]
 
 
-def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
+def test_what_cannot_run_is_refused_in_words(servers: Servers) -> None:
+    asked = [Up(new_home(), *words, **(servers.app if configured else {})) for words, configured, _ in _REFUSED]
+    for refused, (_, _, sentence) in zip(asked, _REFUSED, strict=True):
+        assert refused.process.wait(60) == 1
+        _says(refused, sentence, 5)
+        assert not any("Traceback" in line for line in refused.lines)
+
+
+def test_a_port_that_is_taken_is_named() -> None:
+    folder = new_home()
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        refused = Up(tmp_path, PORT=str(port))
+        refused = Up(folder, PORT=str(port))
         assert refused.process.wait(60) == 1
         _says(refused, f"Web cannot listen on 127.0.0.1:{port} (Address already in use): set PORT, or HOST.", 5)
-    assert not (tmp_path / "postgres").exists(), "and nothing was started"
+    assert not (folder / "postgres").exists(), "and nothing was started"

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -14,36 +14,10 @@ import pytest
 import redis
 
 from config.embedded import home
-from tests.crash.running import Process, Up, eventually
+from tests.crash.conftest import FirstStart
+from tests.crash.running import Ended, Process, Up, eventually, new_home
 
 pytestmark = [pytest.mark.crash, pytest.mark.xdist_group("up")]
-
-
-@pytest.fixture(scope="module")
-def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
-    """One that every test leaves running and well. Its clock is manual, and goes with real time until it is moved."""
-    running = Up(tmp_path_factory.mktemp("up"), CAIRN_CLOCK="manual")
-    try:
-        running.await_ready()
-        yield running
-    finally:
-        running.make_sure_it_is_gone()
-
-
-@pytest.fixture(scope="module")
-def another_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("another")
-
-
-@pytest.fixture
-def short_lived(another_home: Path) -> Iterator[Up]:
-    """One for a test that ends it."""
-    running = Up(another_home)
-    try:
-        running.await_ready()
-        yield running
-    finally:
-        running.make_sure_it_is_gone()
 
 
 Find = Callable[[list[Process], int], list[Process]]
@@ -142,10 +116,16 @@ _NONSENSE = {
 }
 
 
-@pytest.mark.parametrize("what", _NONSENSE)
-def test_FM14_nonsense_in_the_queue_stops_nobody(up: Up, what: str) -> None:
+def _is_taken(queue: redis.Redis, word: bytes) -> bool:
+    return word not in queue.lrange("celery", 0, -1)
+
+
+def test_FM14_nonsense_in_the_queue_stops_nobody(up: Up) -> None:
     with redis.Redis(unix_socket_path=str(up.folder / "run" / "broker")) as queue:
-        queue.lpush("celery", _NONSENSE[what])
+        for nonsense in _NONSENSE.values():
+            queue.lpush("celery", nonsense)
+        for nonsense in _NONSENSE.values():
+            eventually(partial(_is_taken, queue, nonsense), 30, "all of it was taken")
     up.await_run("journeys.react")
     up.await_ready()
 
@@ -162,20 +142,22 @@ def test_its_clock_is_moved_while_it_runs(up: Up) -> None:
     up.await_ready()
 
 
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
-def test_FM42_asked_to_end_it_ends_all_within_ten_seconds(short_lived: Up, how: signal.Signals) -> None:
-    eventually(lambda: any("Cairn is ready at" in line for line in short_lived.lines), 5, "it says that it is ready")
-    family = short_lived.family()
-    began = time.monotonic()
-    assert short_lived.end(how) == 0
-    assert time.monotonic() - began < 10
-    assert [process for process in family if process.lives()] == []
-    said = "\n".join(short_lived.lines)
-    assert "Traceback" not in said, said
+def _is_well(ended: Ended) -> bool:
+    return ended.code == 0 and ended.took < 10 and not ended.left and "Traceback" not in ended.said
 
 
-def test_asked_to_end_while_it_starts_it_ends(tmp_path: Path) -> None:
-    up = Up(tmp_path)
+def test_FM42_after_its_first_start_CTRL_C_ends_all_within_ten_seconds(first_start: FirstStart) -> None:
+    assert _is_well(first_start.ended), first_start.ended
+
+
+def test_FM42_asked_to_end_it_ends_all_within_ten_seconds(short_lived: Up) -> None:
+    ended = short_lived.asked_to_end(signal.SIGTERM)
+    assert "Applying" not in ended.said, "what is there was kept"
+    assert _is_well(ended), ended
+
+
+def test_asked_to_end_while_it_starts_it_ends() -> None:
+    up = Up(new_home())
     try:
         eventually(lambda: any("Starting the database" in line for line in up.lines), 30, "it starts")
         time.sleep(0.3)

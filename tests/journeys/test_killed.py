@@ -1,11 +1,10 @@
 """Workers that are killed without warning, anywhere in their work: nobody is lost, and nothing is done twice."""
 
-import os
 import random
-import subprocess
-import sys
+import signal
 import time
 from datetime import datetime, timedelta
+from multiprocessing.process import BaseProcess
 
 import pytest
 from django.db import connection
@@ -13,44 +12,20 @@ from django.db import connection
 from journeys import audit
 from journeys.models import Attempt, Enrollment, Transition
 from messaging.models import Message
+from tests import forked
+from tests.journeys import workers
 from tests.journeys.conftest import Person, Stage, branch, send, wait
 
-# A worker that plays a week on its own, as fast as it can: small batches, so that there are many moments to die at.
-_WORKER = """
-import os, sys
-from datetime import datetime, timedelta
-os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
-from django.conf import settings
-for database in settings.DATABASES.values():
-    database["NAME"] = sys.argv[1]
-import django
-django.setup()
-from django.db import OperationalError
-from journeys import engine
-engine.BATCH, engine.PEOPLE = 3, 2
-now, end = (datetime.fromisoformat(text) for text in sys.argv[2:4])
-while now <= end:
-    try:
-        if engine.react(now) + engine.advance(now) == 0:
-            now += timedelta(hours=6)
-    except OperationalError as error:
-        if getattr(error.__cause__, "sqlstate", "") not in ("40001", "40P01"):
-            raise
-print("done", flush=True)
-"""
+
+def _start(now: datetime, end: datetime) -> BaseProcess:
+    return forked.start(workers.play, connection.settings_dict["NAME"], now, end)
 
 
-def _start(now: datetime, end: datetime) -> subprocess.Popen[str]:
-    name = connection.settings_dict["NAME"]
-    command = [sys.executable, "-c", _WORKER, name, now.isoformat(), end.isoformat()]
-    return subprocess.Popen(command, env=os.environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-
-
-def _wait_for_work(workers: list[subprocess.Popen[str]], longer: float) -> None:
+def _wait_for_work(running: list[BaseProcess], longer: float) -> None:
     """Until one of them has moved somebody, and a little longer."""
     before, until = Transition.objects.count(), time.monotonic() + 15
     while Transition.objects.count() == before and time.monotonic() < until:
-        if all(worker.poll() is not None for worker in workers):
+        if not any(worker.is_alive() for worker in running):
             return
         time.sleep(0.01)
     time.sleep(longer)
@@ -78,13 +53,13 @@ def test_killed_again_and_again_nobody_is_lost_and_nothing_is_doubled(committing
             stage.does(one, "bought")
     end, kills = stage.now + timedelta(days=7), 0
     for _ in range(4):
-        workers = [_start(stage.now, end) for _ in range(2)]
-        _wait_for_work(workers, dice.uniform(0.05, 0.6))
-        kills += sum(worker.poll() is None for worker in workers)
-        for worker in workers:
+        running = [_start(stage.now, end) for _ in range(2)]
+        _wait_for_work(running, dice.uniform(0.05, 0.6))
+        kills += sum(worker.is_alive() for worker in running)
+        for worker in running:
             worker.kill()
-        said = {worker.communicate()[0].strip() for worker in workers}
-        assert said <= {"", "done"}, said
+            worker.join(10)
+        assert {worker.exitcode for worker in running} <= {0, -signal.SIGKILL}
     assert kills >= 4, "they were killed in the midst of their work"
     assert Transition.objects.exists(), "some work was done before they died"
     stage.now = end
@@ -97,31 +72,6 @@ def test_killed_again_and_again_nobody_is_lost_and_nothing_is_doubled(committing
     steps = Transition.objects.filter(answer="advance").values_list("enrollment", "step")
     assert len(steps) == len(set(steps))
     assert audit.breaches(stage.now) == []
-
-
-# A worker that dies at the step of one person, whatever it was doing.
-_POISONED = """
-import os, signal, sys
-from datetime import datetime
-os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
-from django.conf import settings
-for database in settings.DATABASES.values():
-    database["NAME"] = sys.argv[1]
-import django
-django.setup()
-from journeys import engine
-from journeys.steps.update import Update
-answer = Update.answer
-def deadly(self, people, at):
-    if any(str(one.profile_id) == sys.argv[3] for one in people):
-        os.kill(os.getpid(), signal.SIGKILL)
-    return answer(self, people, at)
-Update.answer = deadly
-now = datetime.fromisoformat(sys.argv[2])
-while engine.react(now) + engine.advance(now):
-    pass
-print("done", flush=True)
-"""
 
 
 @pytest.mark.crash
@@ -138,13 +88,13 @@ def test_fm_11_whoever_brings_workers_down_is_parked_and_nobody_else_is_held_up(
     if not first:
         stage.rest()
         stage.now += timedelta(hours=2)
-    command = [sys.executable, "-c", _POISONED, connection.settings_dict["NAME"], stage.now.isoformat()]
     deaths = 0
     while deaths < 15:
-        run = subprocess.run([*command, str(people[5].id)], env=os.environ, capture_output=True, text=True, check=False)
-        if run.returncode == 0:
+        run = forked.start(workers.play_with_poison, connection.settings_dict["NAME"], stage.now, str(people[5].id))
+        run.join(60)
+        if run.exitcode == 0:
             break
-        assert run.returncode == -9, run.stderr
+        assert run.exitcode == -signal.SIGKILL
         deaths += 1
     assert 3 <= deaths <= 8, "it was found by halves, and cost no more workers"
     states = dict(Enrollment.objects.values_list("profile__external_id", "state"))

@@ -2,6 +2,8 @@ import fcntl
 import json
 import multiprocessing
 import stat
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,9 +12,11 @@ from config.embedded import home
 
 
 @pytest.fixture(autouse=True)
-def at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("CAIRN_HOME", str(tmp_path))
-    return tmp_path
+def at_home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A home whose path is short, wherever the tests keep their files."""
+    with tempfile.TemporaryDirectory(prefix="cairn-") as folder:
+        monkeypatch.setenv("CAIRN_HOME", folder)
+        yield Path(folder)
 
 
 def test_a_secret_is_made_once_and_is_ours_alone(at_home: Path) -> None:
