@@ -4,6 +4,7 @@ PYTHON ?= python3
 JOBS ?= 2
 BIN := .venv/bin
 OURS := config playbooks insights journeys messaging segments consent profiles staff foundation
+MYPY := $(BIN)/mypy $(OURS) tests $(wildcard benchmarks)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 export PIP_NO_INPUT := 1
@@ -23,11 +24,10 @@ demo: install  ## Starts Cairn and shows it on sample data (ONCE=1 to end after 
 test: dev browser  ## Every check: style, types, architecture, migrations, deployment, all tests
 	@$(call stage,ruff check,$(BIN)/ruff check .)
 	@$(call stage,ruff format,$(BIN)/ruff format --check .)
-	@$(call stage,mypy,$(BIN)/mypy $(OURS) tests $(wildcard benchmarks))
 	@$(call stage,lint-imports,$(BIN)/lint-imports)
 	@$(call stage,makemigrations --check,$(SCRATCH_HOME); $(BIN)/python manage.py makemigrations --check --dry-run)
 	@$(call stage,check --deploy,$(AS_IN_PRODUCTION) $(BIN)/python manage.py check --deploy --fail-level WARNING)
-	@$(call stage,pytest,$(BIN)/pytest -n $(JOBS) --dist loadgroup || .ci/again $$?)
+	@.ci/beside mypy '$(MYPY)' pytest '$(BIN)/pytest -n $(JOBS) --dist loadgroup || .ci/again $$?'
 
 lint: dev  ## Style and architecture
 	@$(call stage,ruff check,$(BIN)/ruff check .)
@@ -35,7 +35,7 @@ lint: dev  ## Style and architecture
 	@$(call stage,lint-imports,$(BIN)/lint-imports)
 
 types: dev  ## Types
-	@$(call stage,mypy,$(BIN)/mypy $(OURS) tests $(wildcard benchmarks))
+	@$(call stage,mypy,$(MYPY))
 
 bench: dev  ## Speed: absolute figures, and ratios to what this machine can do
 	@$(BIN)/python -m benchmarks
