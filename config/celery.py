@@ -1,5 +1,6 @@
 """The Celery app. It carries "there is work", never the work: every task asks the database what is due."""
 
+import gc
 import os
 
 from celery import Celery
@@ -28,3 +29,4 @@ def _refuse_while_the_erased_are_back(**_: object) -> None:
 @worker_process_init.connect
 def _die_with_the_worker(**_: object) -> None:
     children.bind_to_parent()
+    gc.freeze()  # what was loaded stays: to look through it for rubbish again and again takes longer than a mail

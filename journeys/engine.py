@@ -29,6 +29,7 @@ BATCH = 2_000
 PEOPLE = 500
 MEMBERS = 2_000
 SECONDS = 25.0  # that a run goes on with one thing, so that its `now` stays true
+_RUNNING = (Journey.Status.LIVE, Journey.Status.PAUSED)
 _PASSES = 500  # a run ends some time, so that its worker may be told to stop; the next goes on
 _sql = statements("journeys", "engine")
 Step = Callable[[datetime], int]
@@ -151,9 +152,7 @@ def _enter(walk: Walk, happened: Happened, only: Journey | None) -> list[Travell
     if only is not None:
         running = [only]
     else:
-        running = list(
-            Journey.objects.filter(status__in=[Journey.Status.LIVE, Journey.Status.PAUSED], version__isnull=False)
-        )
+        running = [one for one in walk.journeys if one.version_id and one.status in _RUNNING]
     gates = entering.gates(running, walk)
     with names.known(names.segments({change.slug for change in happened.changes})):
         return [one for gate in gates for one in gate.admit(gate.happened(happened), walk)]

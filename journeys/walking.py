@@ -9,7 +9,6 @@ from typing import Any, Self
 from uuid import UUID
 
 from django.db import InterfaceError, OperationalError, transaction
-from django.db.models import Q
 
 from foundation.errors import Refused
 from foundation.sql import array, statements
@@ -90,21 +89,24 @@ class Walk:
     called_off: dict[str, list[UUID]] = field(default_factory=dict)
     carrying: frozenset[int] = frozenset()  # live journeys whose people are being carried over to a new version
     paused: Mapping[int, datetime] = field(default_factory=dict)  # since when
+    journeys: Sequence[Journey] = ()  # all that there are
     careful: bool = False  # steps are left to `engine.advance`, which survives what they do to a worker
     _programs: dict[int, Program] = field(default_factory=dict)
 
     @classmethod
     def at(cls, now: datetime) -> Self:
         """As of `now`, or of when a journey was set going since the run began: in its pause nobody went on."""
-        rows = Journey.objects.annotate(still=Q(carrying__isnull=True))
-        journeys = list(rows.values_list("id", "slug", "status", "still", "watched_since", "paused_at"))
-        live = [(id, still, since) for id, _, status, still, since, _ in journeys if status == Journey.Status.LIVE]
+        journeys = list(Journey.objects.all())
+        live = [one for one in journeys if one.status == Journey.Status.LIVE]
+        begun = (one.watched_since for one in live if one.watched_since and one.watched_since <= now + _LONGEST_RUN)
+        paused = (one for one in journeys if one.status == Journey.Status.PAUSED and one.paused_at)
         return cls(
-            max([now, *(since for *_, since in live if since and since <= now + _LONGEST_RUN)]),
-            {id: slug for id, slug, *_ in journeys},
-            live=frozenset(id for id, still, _ in live if still),
-            carrying=frozenset(id for id, still, _ in live if not still),
-            paused={id: at for id, _, status, _, _, at in journeys if status == Journey.Status.PAUSED and at},
+            max([now, *begun]),
+            {one.pk: one.slug for one in journeys},
+            live=frozenset(one.pk for one in live if one.carrying is None),
+            carrying=frozenset(one.pk for one in live if one.carrying is not None),
+            paused={one.pk: one.paused_at for one in paused if one.paused_at},
+            journeys=journeys,
         )
 
     def programs(self, travellers: Iterable[Traveller]) -> dict[int, Program]:
