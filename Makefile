@@ -27,7 +27,7 @@ test: dev browser  ## Every check: style, types, architecture, migrations, deplo
 	@$(call stage,lint-imports,$(BIN)/lint-imports)
 	@$(call stage,makemigrations --check,$(SCRATCH_HOME); $(BIN)/python manage.py makemigrations --check --dry-run)
 	@$(call stage,check --deploy,$(AS_IN_PRODUCTION) $(BIN)/python manage.py check --deploy --fail-level WARNING)
-	@.ci/beside mypy '$(MYPY)' pytest '$(BIN)/pytest -n $(JOBS) --dist loadgroup || .ci/again $$?'
+	@.ci/beside mypy '$(MYPY)' pytest '$(BIN)/pytest -n $(JOBS) || .ci/again $$?'
 
 lint: dev  ## Style and architecture
 	@$(call stage,ruff check,$(BIN)/ruff check .)

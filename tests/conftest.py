@@ -58,6 +58,14 @@ def pytest_configure(config: pytest.Config) -> None:
         connections["owner"].close()
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Who does which tests, where several processes share them."""
+    from tests.together import Together
+
+    return Together(config, log)
+
+
 def pytest_unconfigure(config: pytest.Config) -> None:
     server = config.stash.get(_SERVER, None)
     if server is not None:

@@ -15,7 +15,7 @@ import pytest
 from config.embedded import home
 from tests.crash.running import Up
 
-pytestmark = [pytest.mark.crash, pytest.mark.xdist_group("up")]
+pytestmark = [pytest.mark.crash]
 
 CALLS = {"batch": [{"type": "track", "event": "e", "userId": "u"}]}
 

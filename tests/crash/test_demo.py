@@ -23,7 +23,7 @@ from config.embedded import home
 from playbooks.demo import behaviour
 from tests.crash.running import Process, descendants, environment, free_port, new_home
 
-pytestmark = [pytest.mark.crash, pytest.mark.xdist_group("up")]
+pytestmark = [pytest.mark.crash]
 SHARE = 3
 KILLS = 6
 DATA = home.BASE / "playbooks" / "data"

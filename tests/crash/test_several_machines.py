@@ -11,7 +11,7 @@ import pytest
 from config.embedded import broker, children, postgres
 from tests.crash.running import Up, eventually, new_home
 
-pytestmark = [pytest.mark.crash, pytest.mark.xdist_group("up")]
+pytestmark = [pytest.mark.crash]
 
 SECRETS = {"SECRET_KEY": "s" * 60, "LINK_KEYS": '{"1": "0123456789abcdef"}', "SUPPRESSION_KEY": "k" * 60}
 

@@ -17,7 +17,7 @@ from config.embedded import home
 from tests.crash.conftest import FirstStart
 from tests.crash.running import Ended, Process, Up, eventually, new_home
 
-pytestmark = [pytest.mark.crash, pytest.mark.xdist_group("up")]
+pytestmark = [pytest.mark.crash]
 
 
 Find = Callable[[list[Process], int], list[Process]]

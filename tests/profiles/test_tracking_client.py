@@ -22,8 +22,6 @@ from staff import keys
 from staff.models import Key
 from tests.profiles.told import events_of, somebody
 
-pytestmark = pytest.mark.xdist_group("live")
-
 
 @pytest.fixture
 def secret(transactional_db: None) -> str:

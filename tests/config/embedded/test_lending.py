@@ -62,7 +62,6 @@ def _server_answers(folder: Path) -> bool:
 
 
 @pytest.mark.crash
-@pytest.mark.xdist_group("lending")
 def test_the_server_runs_for_as_long_as_anybody_uses_it(tmp_path: Path, borrow: Callable[[], Borrower]) -> None:
     first, second = borrow(), borrow()
     assert first.has_it()
@@ -84,7 +83,6 @@ def test_the_server_runs_for_as_long_as_anybody_uses_it(tmp_path: Path, borrow: 
 
 
 @pytest.mark.crash
-@pytest.mark.xdist_group("lending")
 def test_a_keeper_that_is_killed_takes_the_server_along_and_the_next_user_has_it_started(
     tmp_path: Path, borrow: Callable[[], Borrower]
 ) -> None:
@@ -107,7 +105,6 @@ def test_what_needs_no_database_gets_none(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @pytest.mark.crash
-@pytest.mark.xdist_group("lending")
 def test_a_server_whose_recovery_is_killed_is_started_anew(tmp_path: Path, borrow: Callable[[], Borrower]) -> None:
     first = borrow()
     assert first.has_it()
