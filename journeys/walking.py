@@ -30,7 +30,7 @@ BACKOFF = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 30, 120))
 """How long a step that raised is left alone, each time; after the last one the person is parked."""
 _UNKNOWN_KIND = timedelta(minutes=10)
 _AN_INSTANT = timedelta(seconds=1)
-_LONGEST_RUN = timedelta(minutes=5)
+_LONGEST_RUN = timedelta(seconds=30)  # a run that stood still for longer gives up
 
 
 @dataclass(slots=True)

@@ -1,7 +1,7 @@
 """Worlds that a seed decides, with workers that die, stand still and overtake one another, and what must hold after.
 
 SIMULATION_SEEDS=1000-1999 .venv/bin/pytest tests/journeys/test_simulation.py
-HYPOTHESIS_PROFILE=nightly .venv/bin/pytest tests/journeys/test_simulation.py
+CAIRN_NIGHTLY=1 .venv/bin/pytest tests/journeys/test_simulation.py
 """
 
 import os
@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 
 from journeys import audit
-from journeys.models import Attempt, Enrollment, Refusal, Transition
+from journeys.models import Attempt, Enrollment, Journey, Refusal, Transition
 from messaging.models import Message
 from profiles.models import Profile, Pulse
 from tests.journeys.conftest import furnish
 from tests.journeys.simulation import START, World
 
-NIGHTLY = os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
+NIGHTLY = os.environ.get("CAIRN_NIGHTLY") == "1"
 _GIVEN = os.environ.get("SIMULATION_SEEDS", "0-2999" if NIGHTLY else "0-11")
 _TOGETHER = 30  # worlds in one database
 # Each was a world in which something went wrong.
@@ -58,6 +58,8 @@ def test_whoever_dies_wherever_everybody_gets_what_the_document_says(transaction
                 for line in one.transitions.order_by("id"):
                     print(f"   {line.at:%d %H:%M} {line.step} {line.kind} {line.answer} {line.arm} {line.reason}")
             raise
+        # The next world has a clock of its own: what was set going in this one does not lie ahead of it.
+        Journey.objects.update(watched_since=None)
     assert audit.breaches(START + timedelta(days=90)) == []
 
 

@@ -20,7 +20,7 @@ from tests.segments.reference import Frame
 from tests.segments.world import Done, Someone, settle
 
 pytestmark = pytest.mark.django_db
-NIGHTLY = os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
+NIGHTLY = os.environ.get("CAIRN_NIGHTLY") == "1"
 thorough = settings(
     max_examples=3_000 if NIGHTLY else 120,
     deadline=None,
