@@ -121,8 +121,15 @@ def test_what_a_template_could_not_say_any_more_refuses_the_change_of_the_snippe
 
 
 def test_a_snippet_may_be_wide_be_for_some_only_and_speak_languages(
-    snippet: Callable[..., Snippet], write: Write, agree: Any, queue: Any, ada: Profile, ben: Profile, folder: Any, now: datetime
-) -> None:  # fmt: skip
+    snippet: Callable[..., Snippet],
+    write: Write,
+    agree: Any,
+    queue: Any,
+    ada: Profile,
+    ben: Profile,
+    folder: Any,
+    now: datetime,
+) -> None:
     Profile.objects.filter(id=ben.id).update(locale="de-at")
     of_ada = {"kind": "attribute", "name": "plan", "op": "is", "value": "pro"}
     snippet("wide", [
@@ -141,8 +148,15 @@ def test_a_snippet_may_be_wide_be_for_some_only_and_speak_languages(
 
 
 def test_a_question_asked_in_a_snippet_is_found_again(
-    snippet: Callable[..., Snippet], write: Write, agree: Any, queue: Any, ada: Profile, folder: Any, now: datetime, client: Any
-) -> None:  # fmt: skip
+    snippet: Callable[..., Snippet],
+    write: Write,
+    agree: Any,
+    queue: Any,
+    ada: Profile,
+    folder: Any,
+    now: datetime,
+    client: Any,
+) -> None:
     snippet("asks", [{"kind": "feedback", "question": "How was it?"}])
     write("mail", blocks=[including("asks")])
     agree(ada)
