@@ -215,6 +215,8 @@ class _Play:
         splits = [step for _, step in documents.walk(self.document) if step["kind"] == Split.key]
         for step in splits:
             arm = draws.get(step["key"])
+            if arm not in {one["key"] for one in step["arms"]}:
+                arm = None  # a way that is gone
             if arm is None and self.made_up:
                 arm = Split(step["key"], step).drawn(self.slug, "somebody made up")
             if arm is not None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from foundation.wording import ago, amount
+from journeys.testing import keeping
 from playbooks import files
 from playbooks.files import Playbook
 from profiles.models import AttributeType, EventType
@@ -195,6 +196,10 @@ def called(book: Playbook, others: Mapping[Name, str]) -> Playbook:
         for row in getattr(found, part):
             row["slug"] = others.get((part.removesuffix("s"), row["slug"]), row["slug"])
             _set(row.get("document"), others)
+    events, values = ({name: to for (of, name), to in others.items() if of == kind} for kind in ("event", "attribute"))
+    for row in found.journeys:
+        if "tests" in row:
+            row["tests"] = [keeping.by_other_names(test, events, values) for test in row["tests"]]
     return found
 
 

@@ -111,6 +111,22 @@ def read_row(row: Any, path: str) -> dict[str, Any]:
     return {"name": name, **script.as_json(), "expect": scripts.expectation(row.get("expect"), f"{path}.expect")}
 
 
+def by_other_names(row: Mapping[str, Any], events: Mapping[str, str], attributes: Mapping[str, str]) -> dict[str, Any]:
+    """A test as a file has it, where events and values of people are called otherwise."""
+
+    def renamed(values: Mapping[str, Any]) -> dict[str, Any]:
+        return {attributes.get(name, name): value for name, value in values.items()}
+
+    def act(given: Mapping[str, Any]) -> dict[str, Any]:
+        does = {"does": events.get(given["does"], given["does"])} if "does" in given else {}
+        return {**given, **does, **({"becomes": renamed(given["becomes"])} if "becomes" in given else {})}
+
+    person = renamed(row.get("person", {}))
+    if "attributes" in person:
+        person["attributes"] = renamed(person["attributes"])
+    return read_row({**row, "person": person, "acts": [act(one) for one in row.get("acts", [])]}, "")
+
+
 def _script(row: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in row.items() if name not in ("name", "expect")}
 

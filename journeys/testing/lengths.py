@@ -14,7 +14,8 @@ _UNITS = {
     "minutes": timedelta(minutes=1),
 }
 _MINUTE = _UNITS["minutes"]
-_MOST = 1_000_000
+_MOST = 100_000_000
+_LONGEST = timedelta(days=36_500)
 
 
 def read(value: Any, path: str) -> timedelta:
@@ -23,7 +24,10 @@ def read(value: Any, path: str) -> timedelta:
     for unit, number in value.items():
         if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number <= _MOST:
             raise Invalid.at(f"{path}.{unit}", "must be a whole number, 0 or more")
-    return sum((_UNITS[unit] * number for unit, number in value.items()), timedelta())
+    found = sum((_UNITS[unit] * number for unit, number in value.items()), timedelta())
+    if found > _LONGEST:
+        raise Invalid.at(path, f"must be at most {_LONGEST.days // 365} years")
+    return found
 
 
 def written(length: timedelta) -> dict[str, int]:

@@ -33,6 +33,7 @@ _ACTS = {
 }
 _EXPECTED = ("way", "messages", "state", "step", "goal")
 _LONGEST = 255
+_FIRST_YEAR, _LAST_YEAR = 1970, 2200  # what follows after so and so many days is a moment, too
 
 
 @dataclass(frozen=True)
@@ -119,10 +120,16 @@ def read(value: Any, path: str = "", *, puts_on: bool = True) -> Script:
         acts = [{"enters": True}, *acts]
     at = _moment(value["at"], "at") if "at" in value else None
     script = Script(_sorted(person), at, _sorted(draws), tuple(_act(act) for act in acts))
-    begins = at or A_MONDAY
-    if script.played(begins)[1] > begins + FARTHEST:
+    if _is_too_long(script, at or A_MONDAY):
         raise Invalid.at(_in(path, "acts"), f"go on for more than {FARTHEST.days} days")
     return script
+
+
+def _is_too_long(script: Script, begins: datetime) -> bool:
+    try:
+        return script.played(begins)[1] > begins + FARTHEST
+    except OverflowError:
+        return True
 
 
 def _flaws(act: Any, path: str) -> list[Problem]:
@@ -225,7 +232,7 @@ def _refused(reader: Callable[[Any, str], object], value: Any, path: str) -> lis
 
 def _moment(value: Any, path: str) -> datetime:
     found = moments.read(value) if isinstance(value, str) else None
-    if found is None:
+    if found is None or not _FIRST_YEAR <= found.year <= _LAST_YEAR:
         raise Invalid.at(path, "must be a moment, such as 2026-03-02T09:00:00Z")
     return found
 

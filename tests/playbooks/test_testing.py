@@ -1,30 +1,17 @@
 """A playbook passes its own tests, and they travel with its file."""
 
 from datetime import datetime
+from io import StringIO
+from pathlib import Path
 
 import pytest
+from django.core.management import CommandError, call_command
 
 from foundation.errors import Conflict, Invalid
 from journeys import publishing
 from journeys.models import Journey
 from journeys.testing import keeping
-from journeys.testing.models import JourneyTest
-from playbooks import comparing, exporting, files, installing
-
-LIBRARY = [slug for slug in files.slugs() if files.load(slug).tests]
-
-
-@pytest.mark.django_db
-@pytest.mark.parametrize("slug", LIBRARY)
-def test_a_playbook_of_the_library_passes_its_own_tests_where_it_is_installed(slug: str, now: datetime) -> None:
-    playbook = files.load(slug)
-    assert len(playbook.tests) >= 2
-    installing.install(playbook, now=now)
-    assert dict(JourneyTest.objects.values_list("name", "result")) == {
-        test["name"]: "passed" for _, test in playbook.tests
-    }
-    book = exporting.of_journeys([row["slug"] for row in playbook.journeys])
-    assert book.tests == playbook.tests
+from playbooks import asking, comparing, exporting, files, installing, trying
 
 
 def other(text: str = "two-days, kind: wait, for: {days: 2}", to: str = "two-days, kind: wait, for: {days: 3}") -> str:
@@ -59,6 +46,39 @@ def test_tests_of_other_names_stay_and_a_file_applied_again_changes_nothing(now:
     assert [test.name for test in keeping.of(journey)][-1] == "Ours"
     assert {one.how for one in comparing.differences(changed)} == {"same"}
     assert publishing.draft_of(journey) is None
+
+
+@pytest.mark.django_db
+def test_the_command_plays_the_tests_of_a_file_and_leaves_nothing(tmp_path: Path) -> None:
+    file, told = tmp_path / "mine.yaml", StringIO()
+    file.write_text(other("", ""))
+    call_command("test_journeys", str(file), stdout=told)
+    assert told.getvalue().splitlines()[0::4] == ["onboarding: 3 tests", "3 tests pass."]
+    file.write_text(other())
+    with pytest.raises(CommandError, match="2 tests fail of 3"):
+        call_command("test_journeys", str(file), stdout=told)
+    assert "- A message (Send A hand with the first step by email), 2 days after the beginning" in told.getvalue()
+    assert not Journey.objects.exists()
+    for text, said in (("name: [", "could not be installed"), ("journeys: 5", "could not be installed")):
+        file.write_text(text)
+        with pytest.raises(CommandError, match=said):
+            call_command("test_journeys", str(file), stdout=told)
+    with pytest.raises(CommandError, match="cannot be read"):
+        call_command("test_journeys", str(tmp_path / "nowhere.yaml"), stdout=told)
+
+
+@pytest.mark.django_db
+def test_tests_go_along_where_events_and_values_have_other_names(now: datetime) -> None:
+    others = {
+        ("event", "plan_upgraded"): "subscribed",
+        ("attribute", "plan"): "tier",
+        ("attribute", "trial_ends_at"): "ends",
+    }
+    book = asking.called(files.load("trial-conversion"), others)
+    [first, second, _] = [test for _, test in book.tests]
+    assert first["person"]["attributes"] == {"ends": {"in": {"days": 14}}, "tier": "trial"}
+    assert {"does": "subscribed"} in second["acts"] and {"becomes": {"tier": "pro"}} in second["acts"]
+    assert {one.passed for found in trying.play(book, now=now).values() for one in found} == {True}
 
 
 @pytest.mark.parametrize(

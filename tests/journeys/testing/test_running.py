@@ -88,7 +88,7 @@ def test_chance_is_drawn_as_the_test_says_and_otherwise_always_alike(stage: Stag
     journey = stage.journey({"key": "split", "kind": "split", "arms": arms}, publish=False)
     ways = {
         tuple(result_of(stage, journey, EXPECT, acts=[], draws=draws).found["way"])
-        for draws in ({}, {}, {"split": "arm3"}, {"split": "arm5"})
+        for draws in ({}, {"split": "x" * 200}, {"split": "arm3"}, {"split": "arm5"})
     }
     assert {("split/arm3",), ("split/arm5",)} < ways and len(ways) <= 3
     assert len({*result_of(stage, journey, EXPECT, acts=[], draws={}).found["way"]}) == 1
@@ -129,6 +129,12 @@ def test_lengths_are_read_written_and_said() -> None:
     with pytest.raises(Invalid, match="whole number"):
         lengths.read({"days": -1}, "x")
     assert scripts.read({"acts": []}).acts == ({"enters": True},)
+    long = {"wait": {"days": 36_500}}
+    for wrong in ({"at": "9999-12-31T23:00:00Z"}, {"acts": [{"until": "0001-01-01"}]}, {"acts": [long] * 100}):
+        with pytest.raises(Invalid, match=r"must be a moment|more than 60 days"):
+            scripts.read(wrong)
+    with pytest.raises(Invalid, match="at most 100 years"):
+        scripts.read({"acts": [{"wait": {"weeks": 10**6}}]})
 
 
 # ── Publishing ───────────────────────────────────────────────────────────────────────────────────────────────────────
