@@ -20,10 +20,11 @@ def _refuse_while_the_erased_are_back(**_: object) -> None:
     import django  # only here: whoever merely sends a task needs none of it
 
     django.setup()
-    from config import gate
+    from config import gate, recovering
 
     if sentence := gate.closed():
         raise SystemExit(sentence)
+    recovering.look()
 
 
 @worker_process_init.connect

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
+from django.apps import apps
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
-from django.db import connections
+from django.db import DEFAULT_DB_ALIAS, connections, router
 
 OLDEST = 170_000  # as PostgreSQL numbers itself: the first that compares text alike on every system (pg_c_utf8)
 _POWERS = """
@@ -30,6 +31,27 @@ def app_role_is_no_owner(databases: Sequence[str] | None = None, **_: Any) -> li
             f"The role {role!r} of DATABASE_URL {what}, so nothing in the database keeps it from changing the ledger.",
             hint="Give DATABASE_URL a role of its own, and DATABASE_OWNER_URL the owner's: docs/operators.md.",
             id="cairn.W001",
+        )
+    ]
+
+
+@register()
+def all_is_read_where_it_is_written(**_: Any) -> list[CheckMessage]:
+    """Refuses routers that read from a copy: a claim, a consent or a cap that lags would let messages through."""
+    elsewhere = [
+        f"{model._meta.label} ({way})"
+        for model in apps.get_models()
+        for way, asked in (("read", router.db_for_read), ("written", router.db_for_write))
+        if asked(model) != DEFAULT_DB_ALIAS
+    ]
+    if not elsewhere:
+        return []
+    return [
+        Error(
+            f"DATABASE_ROUTERS sends to another database than the one that decides: {', '.join(elsewhere[:5])}"
+            f"{' and more' if len(elsewhere) > 5 else ''}.",
+            hint="Leave DATABASE_ROUTERS empty. Reports may read a replica with tools of their own.",
+            id="cairn.E003",
         )
     ]
 

@@ -11,7 +11,7 @@ from django_celery_beat.models import PeriodicTask
 
 from config import migrating
 from config.schedule import SCHEDULE
-from foundation import clock, loops
+from foundation import clock, loops, standstill
 from journeys.models import Enrollment
 from messaging.models import Message
 from profiles import erasing
@@ -28,9 +28,15 @@ def healthz(request: HttpRequest) -> HttpResponse:
 @require_safe
 @never_cache
 def readyz(request: HttpRequest) -> HttpResponse:
-    """200 when database, broker, migrations and every loop work; else 503 with what is missing, and why."""
+    """200 when database, broker, migrations and every loop work; else 503 with what is missing, and why.
+
+    `held` says what an operator has to let go on: pages are served meanwhile, so it is no 503.
+    """
     missing = what_is_missing()
-    answer = JsonResponse({"ready": not missing, "missing": missing}, status=503 if missing else 200)
+    found = {"ready": not missing, "missing": missing}
+    if "database" not in missing and "migrations" not in missing and (held := standstill.current()):
+        found["held"] = {"sending": f"{held.why} It goes on with `manage.py recover --go-on`."}
+    answer = JsonResponse(found, status=503 if missing else 200)
     vars(answer)["_has_been_logged"] = True  # Django logs each 503 as an error; this one is an answer like any other
     return answer
 
@@ -58,8 +64,9 @@ def what_is_missing() -> dict[str, str]:
 
 def _database() -> str:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT 1")
-    return ""
+        cursor.execute("SHOW transaction_read_only")
+        [takes_no_writes] = cursor.fetchone()
+    return "takes no writes, so nothing can be stored or sent" if takes_no_writes == "on" else ""
 
 
 _all_migrated = False
@@ -116,6 +123,7 @@ def _gauges() -> Iterator[str]:
     }
     yield from _gauge("cairn_messages", "Messages that are on their way.", waiting)
     yield from _gauge("cairn_tombstoned", "What came late for people who were erased of late.", {"": erasing.late()})
+    yield from _gauge("cairn_sending_held", "Whether all sending stands still.", {"": float(standstill.holds())})
     ages = {f'{{loop="{name}"}}': age for name, age in sorted(loops.ages().items())}
     yield from _gauge("cairn_loop_age_seconds", "Time since a loop last ran to its end.", ages)
 

@@ -8,14 +8,13 @@ from typing import IO, Any
 from django.conf import settings
 from django.core.exceptions import ObjectDoesNotExist, PermissionDenied, RequestDataTooBig
 from django.core.signals import got_request_exception
-from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 from rest_framework.exceptions import APIException, ValidationError
 from rest_framework.parsers import BaseParser
 from rest_framework.response import Response
 
-from foundation import strict_json
+from foundation import outages, strict_json
 from foundation.errors import Invalid, Problem, Refused
 
 log = logging.getLogger(__name__)
@@ -82,7 +81,7 @@ def _told(exc: Exception) -> tuple[int, str, list[Problem]]:
             return 403, str(exc) or "This is not allowed.", []
         case RequestDataTooBig():
             return 413, "The request is too large; send less at a time.", []
-        case OperationalError() | InterfaceError():
+        case _ if outages.is_one(exc):
             return 503, _out_of_order(exc), []
     return 500, "Something went wrong here, not with the request. It has been written down; ask again later.", []
 

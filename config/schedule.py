@@ -32,6 +32,7 @@ SCHEDULE = (
     Entry("messaging.returns", 5, "Acts on what providers and mails tell of messages."),
     Entry("messaging.clicks", 2, "Tells the clicks of people from those of programs that check links."),
     Entry("journeys.call", 2, "Makes the calls of journeys to other systems, until they are taken."),
+    Entry("config.witness", 30, "Writes down outside the database how far it has come, for after a restored backup."),
     Entry("journeys.watch", 60, "Pauses journeys that do harm, and ends what time alone has ended."),
     Entry("segments.sweep", 5, "Has the people looked at whose segments change because time passed."),
     Entry("profiles.observe", 60, "Keeps the numbers of the data catalogue."),

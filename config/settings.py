@@ -36,6 +36,8 @@ CSRF_TRUSTED_ORIGINS = environment.words("CSRF_TRUSTED_ORIGINS", _ours)
 WEB_PROCESSES = environment.number("WEB_PROCESSES", 1, least=1)
 WEB_THREADS = environment.number("WEB_THREADS", 4, least=1)
 WORKER_PROCESSES = environment.number("WORKER_PROCESSES", 2, least=1)
+# A database that has rested for longer may be a restored backup, where nothing outside of it says otherwise. 0: never.
+RECOVER_AFTER_HOURS = environment.number("RECOVER_AFTER_HOURS", 6)
 
 # "manual": every process reads the time from one row, which `manage.py tick` moves. For stories and training.
 CAIRN_CLOCK = environment.choice("CAIRN_CLOCK", ("", "manual"))

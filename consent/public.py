@@ -5,11 +5,11 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from typing import Any
 
-from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.views.decorators.csrf import csrf_exempt
 
+from foundation import outages
 from foundation.errors import Refused
 from staff import actors
 
@@ -68,10 +68,10 @@ def _answer(view: View, request: HttpRequest, address: Mapping[str, str]) -> Htt
         return page("consent/not_found.html", status=404)
     except Refused as refusal:
         return page("consent/refused.html", {"refusal": refusal}, status=400)
-    except (OperationalError, InterfaceError) as error:
-        log.error("a customer's page was not served, for the database did not answer (%s)", type(error).__name__)
-        return page("consent/unavailable.html", status=503, headers={"Retry-After": "60"})
-    except Exception:
+    except Exception as error:
+        if outages.is_one(error):
+            log.error("a customer's page was not served, for the database did not answer (%s)", type(error).__name__)
+            return page("consent/unavailable.html", status=503, headers={"Retry-After": "60"})
         log.exception("a customer's page failed")
         return page("consent/failed.html", status=500)
 

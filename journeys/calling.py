@@ -18,7 +18,7 @@ from uuid import UUID
 
 from django.db import transaction
 
-from foundation import clock, outgoing
+from foundation import clock, outgoing, standstill
 from foundation.alone import alone
 from foundation.outgoing import Outcome, Result
 from foundation.sql import statements
@@ -139,6 +139,8 @@ def tick(now: datetime) -> int:
 
     Endpoints may be slow: one worker at a time is kept busy by them, and not for long.
     """
+    if standstill.holds():
+        return 0
     done, ends = 0, time.monotonic() + SECONDS
     with alone("journeys.calling") as free:
         while free and time.monotonic() < ends:

@@ -17,7 +17,7 @@ from uuid import UUID
 
 from django.db import transaction
 
-from foundation import clock, outgoing
+from foundation import clock, outgoing, standstill
 from foundation.alone import alone
 from foundation.errors import Conflict
 from foundation.outgoing import Outcome, Result
@@ -54,6 +54,8 @@ def tick(now: datetime) -> int:
 
     Endpoints may be slow: one worker at a time is kept busy by them, and not for long.
     """
+    if standstill.holds():
+        return 0
     done, ends = 0, time.monotonic() + _SECONDS
     with alone("profiles.telling") as free:
         while free and time.monotonic() < ends and (claimed := _claim(now)):

@@ -11,11 +11,11 @@ from datetime import datetime
 from functools import wraps
 from typing import Any
 
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, InternalError, OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 
-from foundation import bodies, clock, strict_json
+from foundation import bodies, clock, outages, strict_json
 from foundation.errors import Invalid
 from foundation.strict_json import Sent
 from profiles import calls, ingest
@@ -105,7 +105,9 @@ def _tracking(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
         caller = _Caller.of(request)
         try:
             answer = _answered(lambda: view(request, caller, **kwargs), caller)
-        except (OperationalError, InterfaceError, Overtaken) as error:
+        except (OperationalError, InterfaceError, InternalError, Overtaken) as error:
+            if not isinstance(error, Overtaken) and not outages.is_one(error):
+                raise
             # Clients send it again on a 503. What the error says may hold data of people, so it stays unsaid.
             log.warning("a call could not be stored for now: %s", type(error).__name__)
             answer = _Stop(503, "It could not be stored for now; send it again.", {"Retry-After": "1"}).answer()

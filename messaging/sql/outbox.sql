@@ -48,6 +48,7 @@ WHERE enrollment = ANY(%(enrollments)s) AND state IN ('queued', 'deferred');
 WITH due AS MATERIALIZED (
     SELECT id FROM messaging_message
     WHERE state IN ('queued', 'deferred') AND urgent = %(urgent)s AND due_at <= %(now)s AND claims = 0
+      AND NOT EXISTS (SELECT FROM foundation_standstill)
     ORDER BY due_at LIMIT %(limit)s
     FOR UPDATE SKIP LOCKED
 )
@@ -62,6 +63,7 @@ RETURNING m.id, m.fence, m.profile_id, m.topic_id, m.channel;
 WITH due AS MATERIALIZED (
     SELECT id FROM messaging_message
     WHERE state IN ('queued', 'deferred') AND due_at <= %(now)s AND claims > 0 AND urgent IN (true, false)
+      AND NOT EXISTS (SELECT FROM foundation_standstill)
     ORDER BY due_at LIMIT 1
     FOR UPDATE SKIP LOCKED
 )

@@ -20,7 +20,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import OperationalError, connection, connections
 
-from config import checks, gate, migrating, schedule, statics
+from config import checks, gate, migrating, recovering, schedule, statics
 from config.embedded import broker, home, lending
 from config.supervisor import Part, Supervisor
 
@@ -104,10 +104,14 @@ class Command(BaseCommand):
             self._await_migrations()
         if sentence := gate.closed():
             raise CommandError(sentence)
+        if sentence := recovering.look():
+            self._tell(sentence)
         if "web" in parts and statics.collect():
             self._tell("Collected the static files.")
         if "beat" in parts:
             schedule.sync()
+        for error in checks.all_is_read_where_it_is_written():
+            raise CommandError(f"{error.msg} {error.hint}")
         for warning in checks.app_role_is_no_owner(["default"]):
             self._tell(f"{warning.msg} {warning.hint}")
         connections.close_all()
