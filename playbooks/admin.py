@@ -7,6 +7,8 @@ from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
 from foundation.pages import Verb
 from journeys.admin import ways
@@ -18,6 +20,16 @@ admin.site.unregister(Journey)  # what journeys know of themselves, and what is 
 
 @admin.register(Journey)
 class JourneyAdmin(ways.JourneyAdmin):
+    @property
+    def empty(self) -> SafeString:  # type: ignore[override]
+        """What stands where no journey is yet: the ways to the first."""
+        return format_html(
+            'Say what starts it, and draw what happens then: <a class="c-link" href="{}">begin with nothing</a>,'
+            ' or <a class="c-link" href="{}">start from a playbook</a>. The API makes some, too.',
+            reverse("admin:journeys_journey_add"),
+            reverse("admin:journeys_journey_playbooks"),
+        )
+
     def get_urls(self) -> list[URLPattern]:
         guarded = self.admin_site.admin_view
         own = [

@@ -12,7 +12,8 @@ from foundation.admin import page_of
 from foundation.pages import Part, Table
 from journeys import explaining
 from journeys.explaining import Check
-from journeys.models import Journey
+from journeys.models import Enrollment, Journey
+from messaging.models import Message
 from profiles import people
 from profiles.models import Profile
 
@@ -45,7 +46,34 @@ def parts(request: HttpRequest, journey: Journey) -> Sequence[Part]:
             empty="",
             more=("The person", page_of(profile)),
         ),
+        *_way(request, journey, profile),
     ]
+
+
+def _way(request: HttpRequest, journey: Journey, profile: Profile) -> list[Part]:
+    """What they were to get on their last way, what became of it and why; and where the whole way is told."""
+    last = journey.enrollments.filter(profile=profile).order_by("-entered_at").first()
+    return [messages(last, whose=str(profile))] if last and request.user.has_perm("messaging.view_message") else []
+
+
+def messages(row: Enrollment, *, whose: str = "") -> Table:
+    """The messages to somebody on their way; `whose`: told elsewhere than on the page of that way."""
+    rows = Message.objects.filter(enrollment=row.pk).select_related("template").order_by("-queued_at", "-id")[:50]
+    return Table(
+        title=f"What {whose} was to get" if whose else "Messages",
+        headers=["Message", "What became of it", "Why", "When"],
+        rows=[
+            (
+                wording.wide(one.template.name),
+                one.get_state_display(),
+                wording.wide(one.reason),
+                wording.moment(one.sent_at or one.queued_at),
+            )
+            for one in rows
+        ],
+        empty="Nothing was said to them on this journey.",
+        more=("Their way, step by step", page_of(row)) if whose else None,
+    )
 
 
 def _row(check: Check) -> tuple[object, ...]:

@@ -100,14 +100,14 @@ def part(request: HttpRequest, journey: Journey, *, sees_people: bool) -> Living
     )
 
 
-def counts(request: HttpRequest, journey: Journey, totals: Part) -> HttpResponse:
+def counts(request: HttpRequest, journey: Journey, totals: Part, lead: object) -> HttpResponse:
     """The numbers anew, each for its place; nothing where they are as they were."""
     if not request.user.has_perm("journeys.view_journey"):
         raise PermissionDenied
     found = part(request, journey, sees_people=request.user.has_perm("journeys.view_enrollment"))
     if found is None or not found.is_live or found.seen == request.GET.get("seen"):
         return HttpResponse(status=204)
-    return render(request, "journeys/live/counts.html", {"part": found, "totals": totals})
+    return render(request, "journeys/live/counts.html", {"part": found, "totals": totals, "lead": lead})
 
 
 # ── Who stands at a step ─────────────────────────────────────────────────────────────────────────────────────────────

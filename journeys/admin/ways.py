@@ -20,7 +20,6 @@ from journeys import documents, numbers, publishing, resuming, telling
 from journeys.admin import finding, living
 from journeys.editor.doors import Drawn
 from journeys.models import Enrollment, EnrollmentState, Journey, JourneyVersion, Refusal, Transition
-from messaging.models import Message
 
 _STATUS: dict[str, wording.Tone] = {"draft": "plain", "live": "good", "paused": "warn", "stopped": "bad"}
 _STATE: dict[str, wording.Tone] = {"active": "calm", "completed": "good", "exited": "plain", "failed": "bad"}
@@ -148,7 +147,7 @@ class JourneyAdmin(Drawn):
 
     def counts_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         journey = get_object_or_404(Journey.objects.select_related("version"), pk=pk)
-        return living.counts(request, journey, _numbers(journey))
+        return living.counts(request, journey, _numbers(journey), self.head(request, journey).lead)
 
     def standing_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         journey = get_object_or_404(Journey.objects.select_related("version"), pk=pk)
@@ -303,7 +302,7 @@ class EnrollmentAdmin(ReadOnlyAdmin):
             Story(
                 title="The way so far", entries=[_told(one, known) for one in rows], empty="Nothing has happened yet."
             ),
-            *([_messages(row)] if request.user.has_perm("messaging.view_message") else []),
+            *([finding.messages(row)] if request.user.has_perm("messaging.view_message") else []),
             *_calls(row),
             Facts(
                 title="About it",
@@ -350,19 +349,6 @@ def _cause(row: Enrollment) -> list[tuple[str, object]]:
         (wording.spoken(name), wording.readable(value)) for name, value in (row.context.get("data") or {}).items()
     ]
     return shown
-
-
-def _messages(row: Enrollment) -> Part:
-    rows = Message.objects.filter(enrollment=row.pk).select_related("template").order_by("-queued_at", "-id")[:50]
-    return Table(
-        title="Messages",
-        headers=["Message", "What became of it", "Why", "When"],
-        rows=[
-            (one.template.name, one.get_state_display(), one.reason, wording.moment(one.sent_at or one.queued_at))
-            for one in rows
-        ],
-        empty="Nothing was said to them on this journey.",
-    )
 
 
 def _calls(row: Enrollment) -> list[Part]:

@@ -121,6 +121,8 @@ class Desk:
         context = self.context() | {"swaps": self._swaps(), "with_panel": self.opened is not None or self.closes}
         with words.known(self.document):
             answer = render(self.request, "journeys/editor/swapped.html", context, status=status)
+        if self.extra.get("whole"):
+            answer["HX-Refresh"] = "true"
         answer["HX-Reswap"] = "none"  # each piece says itself where it goes
         answer["HX-Trigger-After-Settle"] = json.dumps({"journey:done": {"focus": self.focus, "say": self.say}})
         return answer

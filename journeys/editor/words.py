@@ -170,7 +170,8 @@ def paragraph(document: Mapping[str, Any]) -> str:
     does = told[1] if len(told) > 1 else "nothing happens yet"
     first = f"{told[0]}, {does}" if starts else f"It is not said yet what starts it. Then {does}"
     body = [f"{first}.", *(f"{one[:1].upper()}{one[1:]}." for one in told[2:])]
-    return " ".join([*body, f"{how_often(entry.get('reentry'))}." if starts else "", *ends]).replace("  ", " ").strip()
+    whole = " ".join([*body, f"{how_often(entry.get('reentry'))}." if starts else "", *ends])
+    return whole.replace("  ", " ").replace(" ….", " …").strip()
 
 
 def _told(steps: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -6,3 +6,8 @@ document.addEventListener("DOMContentLoaded", () => {
     canvas.style.zoom = Math.max(0.7, room / canvas.scrollWidth);
   }
 });
+
+// Who stands at a step: one tick chooses all of them.
+document.addEventListener("change", (event) => {
+  if (event.target.matches("[data-all]")) document.querySelectorAll("[name=who]").forEach((one) => { one.checked = event.target.checked; });
+});

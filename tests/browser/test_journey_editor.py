@@ -454,12 +454,13 @@ def test_a_message_is_chosen_written_and_mended_without_leaving_the_journey(
     assert draft()["steps"][0]["template"] == "ours"
     # Mended where it stands; what is not saved is asked about before it is left.
     page.get_by_role("link", name="Edit it").click()
+    page.wait_for_function("document.getElementById('writing-frame').contentWindow.cairnUnsaved === false")
     inside.get_by_label("Subject", exact=True).fill("How are you?")
-    asked: list[str] = []
-    page.once("dialog", lambda dialog: (asked.append(dialog.message), dialog.dismiss()))
-    inside.get_by_role("link", name="Cancel").click()
+    page.once("dialog", lambda dialog: dialog.dismiss())
+    with page.expect_event("dialog") as asked:
+        inside.get_by_role("link", name="Cancel").click()
+    assert asked.value.message == "Leave without saving what you wrote?"
     expect(page.locator("#writing-dialog")).to_be_visible()
-    assert asked == ["Leave without saving what you wrote?"]
     inside.get_by_role("button", name="Save", exact=True).click()
     expect(page.locator("#saying")).to_contain_text("How are you?")
     expect(page.locator("#writing-dialog")).to_be_hidden()

@@ -11,6 +11,7 @@ from django.urls import reverse
 from journeys import publishing
 from journeys.models import Journey, Refusal, Task
 from messaging import templates
+from messaging.models import Message, MessageState
 from profiles.models import Profile
 from segments import definitions
 from staff.models import AuditEntry, Team, User
@@ -94,6 +95,17 @@ def test_the_page_of_an_enrollment_tells_the_way_and_why(running: Stage, ada: Pr
     for word in ("Entered the journey", "They did signed_up", "2 days have passed", "Found it", "ads"):
         assert word in shown, word
     assert "{" not in shown.split("c-story")[1].split("</ol>")[0]
+
+
+def test_whoever_asks_about_somebody_reads_what_they_did_not_get_and_why(running: Stage, ada: Profile) -> None:
+    running.go_on(days=2)
+    message = Message.objects.get(step="help")
+    message.state, message.reason = MessageState.SUPPRESSED, "They chose not to get it."
+    message.save(update_fields=["state", "reason"])
+    at = f"{page(Journey.objects.get())}?person=ada"
+    shown = text(signed_in("support"), at)
+    assert "was to get" in shown and "They chose not to get it." in shown
+    assert f"/admin/journeys/enrollment/{running.enrollment(ada).pk}/change/" in shown
 
 
 def test_a_persons_page_is_given_their_journeys_and_why_not(running: Stage, ada: Profile, ben: Profile) -> None:
