@@ -49,6 +49,7 @@ def test_each_of_them_serves_lists_by_time_and_one_event_by_when_it_came(owner: 
     for name in _names(owner):
         assert sorted(indexes[name]) == [
             "brin (received_at) WITH (autosummarize='on')",
+            "btree (name_id, occurred_at) INCLUDE (profile_id)",
             "btree (occurred_at, id)",
             "btree (profile_id, name_id, occurred_at)",
         ]
