@@ -54,7 +54,9 @@ def inert_urls(topic: str, channel: str) -> dict[str, str]:
 
 def profile_of(id: UUID) -> Profile | None:
     """Whose link it is today: a link outlives the merge of the person that it was made for. None if they are gone."""
-    return Profile.objects.filter(id__in=[id, *merging.whoever([id]).values()]).first()
+    if (found := Profile.objects.filter(id=id).first()) is not None:
+        return found
+    return Profile.objects.filter(id__in=merging.whoever([id]).values()).first()
 
 
 @registry.links.join

@@ -12,11 +12,11 @@ from django.conf import settings
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
-from consent import ages, held, limits, optins, preferences, requests, states, suppression, wordings
+from consent import ages, held, limits, optins, requests, states, suppression, wordings
 from consent.answers import ADDRESSES
 from consent.choosing import Key, seen
 from consent.ledger import EVERYTHING
-from consent.models import ConsentRecord, ConsentState, Limit, Preference, State, Suppression, Topic
+from consent.models import ConsentRecord, ConsentState, Limit, State, Suppression, Topic
 from consent.visits import Visit
 from consent.wordings import Wordings
 from foundation import registry
@@ -43,14 +43,10 @@ class Page:
     """The page of one person, read once. `posted`: what a form sent that could not be saved, shown as it was sent."""
 
     def __init__(self, visit: Visit, *, now: datetime, posted: Mapping[str, str]) -> None:
-        self.profile, self.now, self.posted = visit.profile, now, posted
+        self.profile, self.preference, self.now, self.posted = visit.profile, visit.preference, now, posted
         self.full, self.fresh = visit.full, visit.fresh
         self._topics = {topic.slug: topic for topic in Topic.objects.filter(archived=False).order_by("name", "slug")}
         self.words = Wordings(self._topics)
-
-    @cached_property
-    def preference(self) -> Preference:
-        return preferences.of([self.profile.id])[self.profile.id]
 
     # ── What they get ────────────────────────────────────────────────────────────────────────────────────────────────
     @cached_property

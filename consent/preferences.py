@@ -3,6 +3,7 @@
 from calendar import monthrange
 from collections.abc import Iterable
 from datetime import date, datetime, time, timedelta
+from functools import cache
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo, available_timezones
@@ -49,7 +50,13 @@ def zone_of(profile: Profile, preference: Preference) -> ZoneInfo:
 
 
 def is_zone(name: str) -> bool:
-    return name in available_timezones()
+    return name in _zones()
+
+
+@cache
+def _zones() -> frozenset[str]:
+    """All names of zones: they are files, and to look through them takes longer than all else that asks for one."""
+    return frozenset(available_timezones())
 
 
 def pause_of(length: str, zone: ZoneInfo, now: datetime, until: date | None = None) -> datetime:

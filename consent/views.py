@@ -1,6 +1,7 @@
 """The customer's pages: what to be told, and the way out. Thin doors; the token says whose they are."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -116,7 +117,7 @@ def preferences(request: HttpRequest, token: str) -> HttpResponse:
     visit = visits.by(token, now)
     if visit is None:
         raise Http404
-    with visits.speaking_to(request, visit.profile, wishes.of([visit.profile.id])[visit.profile.id]):
+    with visits.speaking_to(request, visit.profile, visit.preference):
         if visit.over:
             return _renew(request, visit)
         if request.method != "POST":
@@ -127,7 +128,8 @@ def preferences(request: HttpRequest, token: str) -> HttpResponse:
             problems = [p.reason for p in refusal.problems] if isinstance(refusal, Invalid) else [str(refusal)]
             return _show(request, visit, now, posted=request.POST.dict(), problems=problems)
     # Anew: the language or the time zone may be another now.
-    with visits.speaking_to(request, visit.profile, wishes.of([visit.profile.id])[visit.profile.id]):
+    visit = replace(visit, preference=wishes.of([visit.profile.id])[visit.profile.id])
+    with visits.speaking_to(request, visit.profile, visit.preference):
         return _show(request, visit, now, said=said)
 
 

@@ -22,6 +22,7 @@ class Visit:
     """`full`: shows data, if masked; `fresh`: shows it plainly and may do all; `over`: tells of a new link only."""
 
     profile: Profile
+    preference: Preference
     full: bool
     fresh: bool
     over: bool = False
@@ -34,9 +35,15 @@ def by(token: str, now: datetime) -> Visit | None:
     profile = links.profile_of(values["profile"]) if values else None
     if values is None or profile is None:
         return None
-    epoch = preferences.of([profile.id])[profile.id].token_epoch
-    over = values["epoch"] < epoch or (kept is not None and tokens.read("preferences", token, now=now) is None)
-    return Visit(profile, full=kept is not None, fresh=kept is not None and now <= values["at"] + FRESH, over=over)
+    preference = preferences.of([profile.id])[profile.id]
+    late = kept is not None and tokens.read("preferences", token, now=now) is None
+    return Visit(
+        profile,
+        preference,
+        full=kept is not None,
+        fresh=kept is not None and now <= values["at"] + FRESH,
+        over=values["epoch"] < preference.token_epoch or late,
+    )
 
 
 @contextmanager

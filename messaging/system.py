@@ -45,7 +45,9 @@ def panel(profile: Profile, place: str) -> list[str]:
     """The last messages, and why each came; their subjects only where nobody but the person reads it."""
     if place not in ("messages", "messages in part"):
         return []
-    rows = Message.objects.filter(profile=profile, sent_at__isnull=False).select_related("topic").order_by("-sent_at")
+    told = ("topic", "channel", "subject", "journey", "sent_at")  # and not all that it said, which is long
+    sent_to = Message.objects.filter(profile=profile, sent_at__isnull=False).only(*told)
+    rows = sent_to.select_related("topic").order_by("-sent_at")
     sent = [
         letters.Sent(
             topic=row.topic,
