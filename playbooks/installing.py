@@ -35,9 +35,10 @@ def install(playbook: Playbook, *, now: datetime, publish: bool = True, despite_
                 definition = {name: value for name, value in row.items() if name != "tests"}
                 journey = publishing.save(**definition, reason=reason, now=now)
                 keeping.take(journey, tests, now=now)
-        for row in playbook.segments:
-            with _at(playbook, "segments", row["slug"]):
-                definitions.save(**{"status": "live", **row}, reason=reason, now=now)
+        with definitions.together(now=now):
+            for row in playbook.segments:
+                with _at(playbook, "segments", row["slug"]):
+                    definitions.save(**{"status": "live", **row}, reason=reason, now=now)
         for row in playbook.snippets:
             with _at(playbook, "snippets", row["slug"]):
                 snippets.save(**row, reason=reason, now=now)
