@@ -372,7 +372,7 @@ def _touched(options: argparse.Namespace) -> list[str]:
         print(f"{count:>5,} touched people in 50 segments, {found:>4,} changes: {seconds * 1000:>5.0f} ms")
     half, whole = took[1][0], took[2][0]
     print(
-        f"  500 people, one segment at a time, nothing written: {apart * 1000:.0f} ms; together {half / apart:.2f} of it"
+        f"  500 people, a segment at a time, nothing written: {apart * 1000:.0f} ms; together {half / apart:.2f} of it"
     )
     if half > OF_ONE_BY_ONE * apart:
         slow.append(f"500 touched people take {half / apart:.2f} of a question a segment")
