@@ -133,9 +133,7 @@ def _record(results: Mapping[UUID, Outcome | Unsent], fences: Mapping[UUID, int]
     written = settle(settled, fences, [MessageState.SENDING], now)
     if written != {message.id for message in ours}:
         raise _Overtaken
-    health.count(
-        (one.address for one in ours if one.channel == "email" and isinstance(results[one.id], Accepted)), now
-    )
+    health.count((one.address for one in ours if one.channel == "email" and isinstance(results[one.id], Accepted)), now)
 
 
 def _became(message: Message, outcome: Outcome | Unsent, now: datetime) -> Settled:

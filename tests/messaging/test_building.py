@@ -43,7 +43,7 @@ WHOLE: dict[str, dict[str, Any]] = {
     "quote": {"kind": "quote", "text": "It works.", "by": "Ben"},
     "columns": {"kind": "columns", "columns": [[{"kind": "text", "text": "left"}], [{"kind": "divider"}]]},
     "snippet": {"kind": "snippet", "slug": "signed"},
-    "mjml": {"kind": "mjml", "source": '<mj-section><mj-column><mj-text>By hand</mj-text></mj-column></mj-section>'},
+    "mjml": {"kind": "mjml", "source": "<mj-section><mj-column><mj-text>By hand</mj-text></mj-column></mj-section>"},
 }
 SNIPPETS = {"signed": [{"kind": "text", "text": "Yours, Ada"}]}
 
