@@ -197,7 +197,7 @@ EMAIL_TIMEOUT = 15
 DEFAULT_FROM_EMAIL = environment.text("DEFAULT_FROM_EMAIL", "Cairn <hello@example.com>")
 # In the foot of every mail until the brand has one; the law of most places asks for it.
 POSTAL_ADDRESS = environment.text("POSTAL_ADDRESS").replace("\\n", "\n")
-# How people reach somebody beside that: a telephone number, or an address of mail or of the web, in the foot of each mail.
+# How people reach somebody beside that, also in the foot: a telephone number, or an address of mail or of the web.
 CONTACT = environment.text("CONTACT")
 # Whether links say that they were followed: only those of people who agreed to the topic `tracking`.
 TRACK_LINKS = environment.flag("TRACK_LINKS", True)
