@@ -13,7 +13,7 @@ from django.db import transaction
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from journeys import audit, calling, publishing, work
+from journeys import audit, calling, publishing, resuming, work
 from journeys.models import Task, Transition
 from messaging.models import Message
 from profiles.models import Identifier, Profile
@@ -273,7 +273,7 @@ _DEEDS = st.lists(
 _FATES = st.builds(
     Fate,
     tick=st.sampled_from([2, 7, 26]).map(lambda hours: timedelta(hours=hours)),
-    pause=st.none() | st.tuples(st.just(2), st.integers(3, 5), st.sampled_from(publishing.HOW)),
+    pause=st.none() | st.tuples(st.just(2), st.integers(3, 5), st.sampled_from(resuming.HOW)),
     change=st.none() | st.tuples(st.sampled_from([1, 6]), st.sampled_from(["follow", "finish"])),
     done_after=st.none() | st.integers(1, 30).map(lambda hours: timedelta(hours=hours)),
 )
