@@ -30,7 +30,8 @@ def test_each_says_all_that_it_has_to_say_and_either_fails_both() -> None:
 
 
 def test_ctrl_c_ends_both() -> None:
-    command = [str(_BESIDE), "types", "sleep 60", "tests", "sleep 61"]
+    # Whoever runs these tests in the background may have them inherit that Ctrl-C is ignored, which no script can undo.
+    command = ["env", "--default-signal=INT", str(_BESIDE), "types", "sleep 60", "tests", "sleep 61"]
     running = subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True)
     try:
         eventually(lambda: sum("sleep 6" in one.command for one in descendants(running.pid)) >= 2, 10, "both run")

@@ -13,9 +13,11 @@ from consent import limits as consent_limits
 from consent import preferences, states, suppression
 from consent.models import ConsentRecord, Preference, Suppression, Topic
 from foundation import registry
-from messaging import dispatch, judging, lanes, limits
+from messaging import brands, dispatch, judging, lanes, limits
 from messaging.broadcasts import running
 from messaging.broadcasts.models import Broadcast
+from messaging.domains import policy
+from messaging.domains.models import SenderDomain
 from messaging.holdouts import periods
 from messaging.judging import ALLOW, GUARDRAILS, Block, Candidate, Defer, Guardrail, Verdict, judge
 from messaging.limits import Most
@@ -266,6 +268,9 @@ def crowd(
     stand(periods.start("2026-q4", 5, now=now), *((one, name == "held") for name, one in people.items()))
     people["young"] = person("young", email="young@example.com", attributes={"birthday": "2020-05-05"})
     agree(people["young"])
+    settings.SENDER_DOMAINS = "verified"
+    ours = policy.domain_of(brands.current().sender_address)
+    SenderDomain.objects.create(name=ours, status=SenderDomain.Status.FAILED, since=now, checked_at=now, next_at=now)
     candidates = []
     for name, profile in people.items():
         profile.attributes = profile.attributes or {"birthday": "1980-05-05"}
