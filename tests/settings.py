@@ -1,5 +1,6 @@
 """The product's own settings, in a throwaway home that the workers of one run share."""
 
+import atexit
 import os
 import shutil
 import tempfile
@@ -14,9 +15,16 @@ def _ground() -> str | None:
     return None
 
 
+def _tidy(home: str, maker: int) -> None:
+    """Leaves nothing in memory, whoever read these settings (the types' check does, too); a forked child may not."""
+    if os.getpid() == maker:
+        shutil.rmtree(home, ignore_errors=True)
+
+
 if "CAIRN_TEST_HOME" not in os.environ:
     os.environ["CAIRN_TEST_HOME"] = tempfile.mkdtemp(prefix="cairn-test-", dir=_ground())
     os.environ["PYTEST_DEBUG_TEMPROOT"] = tempfile.mkdtemp(prefix="files-", dir=os.environ["CAIRN_TEST_HOME"])
+    atexit.register(_tidy, os.environ["CAIRN_TEST_HOME"], os.getpid())
 for name in (
     "DATABASE_URL",
     "DATABASE_OWNER_URL",
