@@ -1,7 +1,8 @@
 # Cairn's jobs. `make help` lists them; each does only what is not done yet.
 
 PYTHON ?= python3
-JOBS ?= 2
+# Processes of tests: more than cores, since what drives a browser or kills processes mostly waits.
+JOBS ?= 4
 BIN := .venv/bin
 OURS := config playbooks insights journeys messaging segments consent profiles staff foundation
 MYPY := $(BIN)/mypy $(OURS) tests $(wildcard benchmarks)
