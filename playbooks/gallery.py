@@ -33,7 +33,7 @@ _MOST_TOLD = 30
 def gallery(request: HttpRequest, site: AdminSite) -> HttpResponse:
     """The playbooks that come with Cairn, each a card."""
     _may(request, "view")
-    there = set(Journey.objects.values_list("slug", flat=True))
+    there = set(Journey.objects.values_list("slug", "name"))
     context = {
         "title": "Playbooks",
         "cards": [showing.card(files.load(slug), there) for slug in files.slugs()],

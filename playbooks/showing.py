@@ -61,12 +61,13 @@ class Message:
     mail: Mail | None
 
 
-def card(book: Playbook, there: set[str]) -> Card:
+def card(book: Playbook, there: set[tuple[str, str]]) -> Card:
+    """`there`: the slugs and names of the journeys that are here; a slug alone may be somebody else's."""
     steps = [step for row in book.journeys for _, step in documents.walk(row["document"])]
     says = sum(step["kind"] == "message" for step in steps)
     size = [_counted(len(book.journeys), "journey")] if len(book.journeys) > 1 else []
     size += [_counted(len(steps), "step"), _counted(says, "message")]
-    is_there = bool(book.journeys) and all(row["slug"] in there for row in book.journeys)
+    is_there = bool(book.journeys) and all((row["slug"], row["name"]) in there for row in book.journeys)
     return Card(book.slug, book.name, book.what, list(_who(book)), ", ".join(size), is_there)
 
 

@@ -76,7 +76,7 @@ def _receiver(request: HttpRequest, place: str, days: Sequence[Day], lane: Lane 
     return (
         place,
         wording.amount(sent),
-        wording.amount(marked) if marked else "",
+        wording.amount(marked),
         share_of(marked / sent if sent else 0.0),
         f"{worst.day:%-d %b}: {worst.share:.2%}" if marked else "",
         goes,

@@ -70,6 +70,15 @@ def test_the_gallery_shows_all_of_them_and_the_menu_and_a_new_journey_lead_there
     assert GALLERY in text(client.get("/admin/")) and GALLERY in text(client.get("/admin/journeys/journey/add/"))
 
 
+def test_one_is_said_to_be_here_only_if_its_journeys_are_and_not_others_of_the_same_slug(now: datetime) -> None:
+    document = files.load("win-back").journeys[0]["document"]
+    publishing.save("win-back", name="Something else", document=document, now=now)
+    client = signed_in("author")
+    assert "Is here already" not in text(client.get(GALLERY))
+    publishing.save("win-back", name=files.load("win-back").journeys[0]["name"], document=document, now=now)
+    assert text(client.get(GALLERY)).count("Is here already") == 1
+
+
 def test_an_author_starts_from_one_and_gets_drafts_by_the_names_of_the_project(now: datetime) -> None:
     did = [
         {"type": "track", "userId": "ada", "event": name} for name in ("User Registered", "Signed Up", "Report made")

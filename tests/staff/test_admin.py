@@ -29,6 +29,12 @@ def owner() -> Client:
     return signed_in("owner")
 
 
+def test_whoever_signs_in_on_the_page_itself_comes_home() -> None:
+    User.objects.create_user("olga", password="a long enough password", is_staff=True)
+    sent = {"username": "olga", "password": "a long enough password"}
+    assert Client().post("/admin/login/", sent)["Location"] == "/admin/"
+
+
 class TestKeys:
     ADD = "/admin/staff/key/add/"
 
