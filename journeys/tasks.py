@@ -3,11 +3,15 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from time import monotonic
 
 from foundation import clock, wake
 from foundation.loops import loop
 from journeys import calling, engine, watching
 from messaging import dispatch
+
+PATIENCE = 0.5
+"""Seconds that handing over may take before people need not wait for it."""
 
 
 @loop("journeys.react", until_nothing=True)
@@ -26,12 +30,20 @@ def advance(now: datetime) -> int:
 def _handing_over() -> Iterator[engine.Then]:
     """Hands over at once what a batch queued, a batch of it, without asking the broker for a worker: we are one.
 
-    What is more is another's: people must not wait for messages. Should we die, dispatch comes by.
+    What is more is another's, and all of it once a provider has been slow to take something: people must not wait for
+    messages. Should we die, dispatch comes by.
     """
+    is_slow = False
     with wake.kept("messaging.dispatch") as word:
 
         def hand_over() -> None:
-            if word.take() and dispatch.once(clock.now()):
+            nonlocal is_slow
+            if not word.take():
+                return
+            began = monotonic()
+            more = is_slow or dispatch.once(clock.now())
+            is_slow = is_slow or monotonic() - began > PATIENCE
+            if more:
                 word.pass_on()
 
         yield hand_over

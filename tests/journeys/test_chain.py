@@ -6,7 +6,7 @@ import pytest
 import redis
 
 from foundation import loops
-from journeys import tasks  # noqa: F401 (joins the loops)
+from journeys import engine, tasks
 from messaging import dispatch
 from messaging.models import Message
 from profiles.models import Profile
@@ -35,3 +35,21 @@ def test_what_an_event_brings_about_is_handed_over_in_the_same_run(
     assert "messaging.dispatch" in _woken(queue), "whoever is free does the rest"
     dispatch.tick(stage.now)
     assert set(Message.objects.values_list("state", flat=True)) == {"sent"}
+
+
+def test_where_a_provider_is_slow_people_do_not_wait_for_messages(
+    committing_stage: Stage,
+    queue: redis.Redis,  # noqa: F811
+    person: Callable[..., Profile],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(engine, "PEOPLE", 1)
+    monkeypatch.setattr(tasks, "PATIENCE", 0)
+    stage = committing_stage
+    stage.journey(send("first"), wait("pause", days=1))
+    for n in range(3):
+        stage.does(person(f"p{n}", email=f"p{n}@example.com"), "signed_up")
+    queue.delete("celery")
+    loops.attempt("journeys.react", stage.now)
+    assert sorted(Message.objects.values_list("state", flat=True)) == ["queued", "queued", "sent"]
+    assert "messaging.dispatch" in _woken(queue)
