@@ -130,6 +130,8 @@ class JourneyAdmin(Drawn):
             if request.user.has_perm("journeys.change_journey")
             else []
         )
+        if request.user.has_perm("journeys.view_journeytest"):
+            draws.append(Verb("tests", "Tests", address=reverse("admin:journeys_journey_tests", args=[row.pk])))
         if not request.user.has_perm("journeys.publish_journey"):
             return draws
         if publishing.draft_of(row) is not None:

@@ -151,6 +151,7 @@ def test_tests_are_run_accepted_renamed_and_deleted_on_their_page(stage: Stage) 
     script = {"acts": [{"does": "signed_up"}, {"wait": {"days": 3}}]}
     test = keeping.save(journey, "Says bye", script=script, expect={"state": "exited", "way": ["hello"]}, now=stage.now)
     client, address = signed_in("author"), f"/admin/journeys/journey/{journey.pk}/tests/"
+    assert f'href="{address}"' in client.get(f"/admin/journeys/journey/{journey.pk}/change/").content.decode()
 
     def press(do: str, **sent: str) -> str:
         return html.unescape(client.post(address, {"do": do, **sent}, follow=True).content.decode())
