@@ -70,6 +70,8 @@ def apart(name: str, origin_: str) -> str:
             f"{name} is {found!r}, which has the same name as {origin_}: cookies know no ports. Give it another name,"
             " such as https://admin.example.com, or leave it out."
         )
+    if urlsplit(found).scheme != urlsplit(origin_).scheme:
+        raise ImproperlyConfigured(f"{name} is {found!r}, the other {origin_}: both must begin with the same scheme.")
     return found
 
 

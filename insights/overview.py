@@ -9,7 +9,7 @@ from django.db.models import F, Model, Q, QuerySet, Sum
 from consent import requests
 from consent.api_privacy import in_status
 from consent.models import PrivacyRequest
-from foundation import wording
+from foundation import standstill, wording
 from foundation.admin import list_of, page_of
 from foundation.pages import Facts, Number, Numbers, Part, Table
 from journeys.models import Enrollment, EnrollmentState, Journey
@@ -101,6 +101,8 @@ def _attention(user: Any) -> Part:
         ),
     ]
     rows: list[tuple[str, object]] = []
+    if held := standstill.current():
+        rows.append(("Nothing is sent", f"{held.why} Whoever runs Cairn has to let it go on."))
     for permission, what, found, address in asked:
         if user.has_perm(permission) and (n := found[:_ENOUGH].count()):
             rows.append((what, wording.link(f"{wording.amount(n)}{' or more' if n == _ENOUGH else ''}", address)))

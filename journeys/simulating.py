@@ -13,6 +13,7 @@ from uuid import UUID, uuid4
 
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
+from psycopg.errors import CheckViolation
 
 from foundation.errors import Invalid, Problem
 from foundation.wording import exact
@@ -134,7 +135,8 @@ def simulate(
     except _Undone:
         return played
     except IntegrityError as error:
-        if "no partition of relation" not in str(error):
+        cause = error.__cause__
+        if not isinstance(cause, CheckViolation) or cause.diag.constraint_name:  # as for a row without a partition
             raise
         raise Invalid.at("at", "is at a time of which no events are kept here: choose one nearer to today") from error
 

@@ -10,7 +10,7 @@ from foundation.loops import loop
 from journeys import calling, engine, watching
 from messaging import dispatch
 
-PATIENCE = 0.5
+PATIENCE = 2.0
 """Seconds that handing over may take before people need not wait for it."""
 
 
@@ -41,7 +41,7 @@ def _handing_over() -> Iterator[engine.Then]:
             if not word.take():
                 return
             began = monotonic()
-            more = is_slow or dispatch.once(clock.now())
+            more = is_slow or dispatch.once(clock.now(), patience=PATIENCE)
             is_slow = is_slow or monotonic() - began > PATIENCE
             if more:
                 word.pass_on()

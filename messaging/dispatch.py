@@ -57,16 +57,21 @@ def tick(now: datetime) -> int:
     done, started = 0, time.monotonic()
     while claims := _claim(now):
         done += len(claims)
-        reached = _process(claims, now)
+        reached = _process(claims, now, _PATIENCE)
         if not reached or time.monotonic() - started > SECONDS:
             break
     return done
 
 
-def once(now: datetime) -> bool:
-    """A batch of what is due, the urgent first, all the way; whether there may be more."""
-    claims = _claim(now)
-    return bool(claims) and _process(claims, now) and len(claims) == BATCH
+def once(now: datetime, *, patience: float) -> bool:
+    """A batch of what is due, the urgent first, all the way; whether there may be more.
+
+    After `patience` seconds of handing over, the rest of it goes back for whoever comes next.
+    """
+    claims, began = _claim(now), time.monotonic()
+    if not claims or not _process(claims, now, patience):
+        return False
+    return len(claims) == BATCH or time.monotonic() - began > patience
 
 
 def reap(now: datetime) -> int:
@@ -83,14 +88,14 @@ def _claim(now: datetime) -> list[Claim]:
     return [Claim(*row) for row in _sql.rows("claim_suspect", due)]
 
 
-def _process(claims: Sequence[Claim], now: datetime) -> bool:
+def _process(claims: Sequence[Claim], now: datetime, patience: float = _PATIENCE) -> bool:
     """Takes a batch all the way; False if the other side could not be reached."""
     try:
         letters = _intend(claims, now)
     except Exception as error:
         _put_back(claims, error, now)
         return True
-    return _hand_over(letters, {claim.id: claim.fence for claim in claims}, now)
+    return _hand_over(letters, {claim.id: claim.fence for claim in claims}, now, patience)
 
 
 # ── Deciding: one transaction, committed before anything leaves ──────────────────────────────────────────────────────
@@ -265,7 +270,7 @@ def _put_back(claims: Sequence[Claim], error: Exception, now: datetime) -> None:
 
 
 # ── Handing over: no transaction is open ─────────────────────────────────────────────────────────────────────────────
-def _hand_over(letters: Sequence[Letter], fences: Mapping[UUID, int], now: datetime) -> bool:
+def _hand_over(letters: Sequence[Letter], fences: Mapping[UUID, int], now: datetime, patience: float) -> bool:
     """Hands them to their channels and writes down what came of it; False if one could not be reached."""
     if not letters:
         return True
@@ -274,7 +279,7 @@ def _hand_over(letters: Sequence[Letter], fences: Mapping[UUID, int], now: datet
     try:
         for channel in sorted({letter.channel for letter in letters}):
             theirs = [letter for letter in letters if letter.channel == channel]
-            reached = _through(CHANNELS[channel](), theirs, results) and reached
+            reached = _through(CHANNELS[channel](), theirs, results, patience) and reached
     finally:
         # Also when we are told to stop: what was handed over is known, and the rest surely was not.
         outcomes.record(results, fences, now)
@@ -282,8 +287,10 @@ def _hand_over(letters: Sequence[Letter], fences: Mapping[UUID, int], now: datet
     return reached
 
 
-def _through(channel: Channel, letters: Sequence[Letter], results: dict[UUID, Outcome | Unsent]) -> bool:
-    ends_at = time.monotonic() + _PATIENCE
+def _through(
+    channel: Channel, letters: Sequence[Letter], results: dict[UUID, Outcome | Unsent], patience: float
+) -> bool:
+    ends_at = time.monotonic() + patience
     refused: Counter[str] = Counter()
     try:
         with channel.line() as line:

@@ -58,7 +58,8 @@ def until_none(judge: Callable[[datetime], int], now: datetime) -> int:
 
 def tell(seen: Sequence[Seen], state: MessageState, now: datetime) -> None:
     """Tells on what people did: as events, as their messages' state, and as proof that mail gets there."""
-    ingest.emit([one.event for one in seen if one.event], now=now)
+    # Each did it by themselves, just now, however many are told of at once.
+    ingest.emit([one.event for one in seen if one.event], crowd=False, now=now)
     soft.note([(one.message, True, one.at) for one in seen], now)
     applying.move_on({one.message.id for one in seen}, state, now)
 

@@ -115,10 +115,11 @@ def take(
     return _insisting(lambda: _store(read, refused, items, source, trust, now, crowd=historical))
 
 
-def emit(events: Sequence[Ours], *, now: datetime) -> None:
+def emit(events: Sequence[Ours], *, crowd: bool | None = None, now: datetime) -> None:
     """Stores events of our own, in the caller's transaction; an event whose message id came before does nothing.
 
     An event of somebody who was merged meanwhile goes to who they are today, and one of somebody who is gone, nowhere.
+    `crowd`: whether they come with many and wait in their queue; without a word, where they are many.
     """
     if not events:
         return
@@ -131,7 +132,8 @@ def emit(events: Sequence[Ours], *, now: datetime) -> None:
         for event in new
         if event.profile_id in people
     ]
-    _settle(rows, [], now, seen=False, crowd=len(rows) > MANY)  # it is not they who did it
+    # `seen`: it is not they who did it.
+    _settle(rows, [], now, seen=False, crowd=len(rows) > MANY if crowd is None else crowd)
 
 
 def emit_alike(groups: Sequence[Alike], *, now: datetime) -> None:

@@ -106,9 +106,13 @@ def read_row(row: Any, path: str) -> dict[str, Any]:
     """A test as a file has it, as it is kept; `Invalid` with the path of each flaw where it is none."""
     if not isinstance(row, Mapping):
         raise Invalid.at(path, "must be a test: a name, a person, acts, and what to expect")
-    name = _name(row.get("name"), f"{path}.name")
+    name = _name(row.get("name"), scripts.within(path, "name"))
     script = scripts.read(_script(row), path)
-    return {"name": name, **script.as_json(), "expect": scripts.expectation(row.get("expect"), f"{path}.expect")}
+    return {
+        "name": name,
+        **script.as_json(),
+        "expect": scripts.expectation(row.get("expect"), scripts.within(path, "expect")),
+    }
 
 
 def by_other_names(row: Mapping[str, Any], events: Mapping[str, str], attributes: Mapping[str, str]) -> dict[str, Any]:

@@ -102,18 +102,20 @@ def read(value: Any, path: str = "", *, puts_on: bool = True) -> Script:
     if not isinstance(value, Mapping):
         raise Invalid.at(path, "must say who it is played with (person), and what happens (acts)")
     problems = _strangers(value, {"person", "at", "draws", "acts"}, path)
-    problems += [Problem(_in(path, one.path), one.reason) for one in strict_json.problems(dict(value))]
+    problems += [Problem(within(path, one.path), one.reason) for one in strict_json.problems(dict(value))]
     person, acts, draws = value.get("person", {}), value.get("acts", []), value.get("draws", {})
     if not isinstance(person, Mapping):
-        problems.append(Problem(_in(path, "person"), "must be values of somebody made up, such as {first_name: Ada}"))
+        problems.append(
+            Problem(within(path, "person"), "must be values of somebody made up, such as {first_name: Ada}")
+        )
     if not _is_texts(draws):
-        problems.append(Problem(_in(path, "draws"), "must name a way for each split, such as {split: a}"))
+        problems.append(Problem(within(path, "draws"), "must name a way for each split, such as {split: a}"))
     if not isinstance(acts, list) or len(acts) > MOST_EVENTS:
-        problems.append(Problem(_in(path, "acts"), f"must be a list of at most {MOST_EVENTS} things that happen"))
+        problems.append(Problem(within(path, "acts"), f"must be a list of at most {MOST_EVENTS} things that happen"))
         acts = []
     if "at" in value:
-        problems += _refused(_moment, value["at"], _in(path, "at"))
-    problems += [problem for n, act in enumerate(acts) for problem in _flaws(act, _in(path, f"acts[{n}]"))]
+        problems += _refused(_moment, value["at"], within(path, "at"))
+    problems += [problem for n, act in enumerate(acts) for problem in _flaws(act, within(path, f"acts[{n}]"))]
     if problems:
         raise Invalid(problems)
     if puts_on and not any({"does", "becomes", "enters"} & act.keys() for act in acts):
@@ -121,7 +123,7 @@ def read(value: Any, path: str = "", *, puts_on: bool = True) -> Script:
     at = _moment(value["at"], "at") if "at" in value else None
     script = Script(_sorted(person), at, _sorted(draws), tuple(_act(act) for act in acts))
     if _is_too_long(script, at or A_MONDAY):
-        raise Invalid.at(_in(path, "acts"), f"go on for more than {FARTHEST.days} days")
+        raise Invalid.at(within(path, "acts"), f"go on for more than {FARTHEST.days} days")
     return script
 
 
@@ -162,16 +164,18 @@ def expectation(value: Any, path: str = "") -> dict[str, Any]:
     problems = _strangers(value, set(_EXPECTED), path)
     way, messages = value.get("way", []), value.get("messages", [])
     if not isinstance(way, list) or not all(isinstance(one, str) for one in way):
-        problems.append(Problem(_in(path, "way"), "must be a list of steps, with their ways, such as begun/yes"))
+        problems.append(Problem(within(path, "way"), "must be a list of steps, with their ways, such as begun/yes"))
     if not isinstance(messages, list):
-        problems.append(Problem(_in(path, "messages"), "must be a list of messages, each with its step"))
+        problems.append(Problem(within(path, "messages"), "must be a list of messages, each with its step"))
         messages = []
     if value.get("state", KEPT_OUT) not in STATES:
-        problems.append(Problem(_in(path, "state"), f"must be one of {', '.join(STATES)}"))
-    problems += [] if "step" not in value else _text(value["step"], _in(path, "step"))
+        problems.append(Problem(within(path, "state"), f"must be one of {', '.join(STATES)}"))
+    problems += [] if "step" not in value else _text(value["step"], within(path, "step"))
     if not isinstance(value.get("goal", False), bool):
-        problems.append(Problem(_in(path, "goal"), "must be true or false"))
-    problems += [problem for n, one in enumerate(messages) for problem in _of_message(one, _in(path, f"messages[{n}]"))]
+        problems.append(Problem(within(path, "goal"), "must be true or false"))
+    problems += [
+        problem for n, one in enumerate(messages) for problem in _of_message(one, within(path, f"messages[{n}]"))
+    ]
     if problems:
         raise Invalid(problems)
     listed = [_in_order(one, ("step", "after", "subject")) for one in messages]
@@ -210,7 +214,7 @@ def _in_order(value: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
 
 def _act(given: Mapping[str, Any]) -> dict[str, Any]:
     kind = next(kind for kind in _ACTS if kind in given)
-    return {name: _sorted(given[name]) for name in (kind, *_ACTS[kind]) if given.get(name)}
+    return {name: _sorted(given[name]) for name in (kind, *_ACTS[kind]) if name == kind or given.get(name)}
 
 
 def _dated(value: Any, at: datetime) -> Any:
@@ -237,14 +241,14 @@ def _moment(value: Any, path: str) -> datetime:
     return found
 
 
-def _in(path: str, name: str) -> str:
+def within(path: str, name: str) -> str:
     return f"{path}.{name}" if path and name else path or name
 
 
 def _strangers(value: Mapping[Any, Any], known: set[str], path: str) -> list[Problem]:
     names = sorted(str(name) for name in value if name not in known)
     return [
-        Problem(_in(path, name), f"is nothing that is known here; there are {', '.join(sorted(known))}")
+        Problem(within(path, name), f"is nothing that is known here; there are {', '.join(sorted(known))}")
         for name in names
     ]
 

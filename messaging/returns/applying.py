@@ -200,7 +200,7 @@ def _asks_for_less(report: Report) -> bool:
 # ── What is done ─────────────────────────────────────────────────────────────────────────────────────────────────────
 def _apply(reports: list[Report], now: datetime) -> None:
     _untold(reports)
-    ingest.emit([event for one in reports if (event := _event(one)) is not None], now=now)
+    ingest.emit([event for one in reports if (event := _event(one)) is not None], crowd=False, now=now)
     # Telling what happened holds the people: nobody merges or erases them now, and messages say whose they are.
     messages = _of(reports)
     owners: dict[UUID, UUID] = dict(

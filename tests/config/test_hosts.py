@@ -69,3 +69,5 @@ def test_tr_06_the_other_name_must_be_another(monkeypatch: pytest.MonkeyPatch) -
     assert environment.apart("IT", "https://crm.example.com") == "https://admin.example.com"
     with pytest.raises(ImproperlyConfigured, match="cookies know no ports"):
         environment.apart("IT", "https://admin.example.com:8443")
+    with pytest.raises(ImproperlyConfigured, match="the same scheme"):
+        environment.apart("IT", "http://crm.example.com")

@@ -8,6 +8,7 @@ import pytest
 from django.contrib.auth.models import Group
 from django.test import Client
 
+from foundation import standstill
 from insights import backlog, overview, summary
 from journeys import engine, publishing
 from playbooks import files, installing
@@ -76,6 +77,17 @@ def test_what_needs_a_look_is_named_with_its_number(shop: None):
     user = User.objects.create_superuser("root")
     attention = next(part for part in overview.parts(user) if part.title == "Needs a look")
     assert [name for name, _ in attention.rows] == ["Data that could not be taken"]  # type: ignore[attr-defined]
+
+
+def test_a_standstill_of_sending_is_said_with_its_reason(shop: None, now: datetime):
+    standstill.begin("An older database is back.", now=now)
+    attention = next(
+        part for part in overview.parts(User.objects.create_superuser("root")) if part.title == "Needs a look"
+    )
+    assert attention.rows[0] == (  # type: ignore[attr-defined]
+        "Nothing is sent",
+        "An older database is back. Whoever runs Cairn has to let it go on.",
+    )
 
 
 def test_the_home_page_asks_the_same_however_many_people_there_are(

@@ -21,8 +21,8 @@ from foundation import clock
 from messaging import agents, clicks, dispatch, tracking
 from messaging.models import Hit, Link, Message, Template
 from messaging.returns.models import Opening
-from profiles import erasing
-from profiles.models import Event, Profile
+from profiles import erasing, ingest
+from profiles.models import Event, Profile, Pulse
 from tests.messaging.conftest import state_of
 from tests.messaging.sink import Sink
 
@@ -274,6 +274,17 @@ def test_a_persons_click_is_told_once_a_minute_and_moves_the_message_on(
     client.get(_path(tracked, 0))
     clicks.tick(later + 3 * SECOND)
     assert [one["url"] for one in _told()] == ["https://example.com/two", "https://example.com/a"]
+
+
+def test_who_clicks_with_many_others_does_not_wait_in_the_queue_of_crowds(
+    tracked: Message, client: Client, at: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ingest, "MANY", 0)
+    Pulse.objects.all().delete()
+    moment = at(60 * SECOND)
+    client.get(_path(tracked, 1))
+    clicks.tick(moment + 3 * SECOND)
+    assert list(Pulse.objects.values_list("crowd", flat=True)) == [False]
 
 
 def test_bt_02_bt_03_programs_are_led_on_and_are_no_click(tracked: Message, client: Client, at: Any) -> None:

@@ -16,7 +16,11 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         way = parser.add_mutually_exclusive_group()
-        way.add_argument("--hold", action="store_true", help="from now on nothing leaves: before a backup is restored")
+        way.add_argument(
+            "--hold",
+            action="store_true",
+            help="nothing leaves; a backup restored over it does not know",
+        )
         way.add_argument("--go-on", action="store_true", help="what waits may leave")
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -199,6 +199,10 @@ def test_programs_keep_run_and_drop_tests_and_publish_despite_them(stage: Stage)
     assert [api.post(f"{home}tests/", row).status_code for _ in range(2)] == [201, 200]
     wrong = api.post(f"{home}tests/", {**row, "acts": [{"wait": {"moons": 3}}]})
     assert wrong.status_code == 400 and wrong.json()["errors"][0]["path"] == "acts[0].wait"
+    assert api.post(f"{home}tests/", {**row, "name": ""}).json()["errors"][0]["path"] == "name"
+    idle = {**row, "name": "Idle", "acts": [*BEGINS["acts"], {"becomes": {}}]}
+    assert api.post(f"{home}tests/", idle).status_code == 201 and len(api.get(f"{home}tests/").json()) == 2
+    api.delete(f"{home}tests/", {"name": "Idle"})
     assert api.post(f"{home}tests/run/").json() == {
         "passed": False,
         "tests": [{"name": "Leaves", "passed": False, "why": ["- They left", "+ They came to the end"]}],
